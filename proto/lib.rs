@@ -1,0 +1,30 @@
+//! Amazon Bedrock's runtime API as protobuf.
+//!
+//! The messages under [`runtime::v1`] are compiled from `proto/bedrock/runtime/v1/*.proto` and carry serde: a message,
+//! read as JSON, *is* Bedrock's JSON. [`json`] is the way in and out, and the only place that knows how AWS's JSON and
+//! protobuf differ: documents stay exact text, blobs are base64, a union is an object with one member, and what a union
+//! does not know is kept word for word.
+//!
+//! ```text
+//! gRPC request --prost--> message --json::encode--> AWS JSON body --> Bedrock
+//! gRPC answer  <--prost-- message <--json::decode-- AWS JSON body <-- Bedrock
+//! ```
+
+pub mod json;
+
+/// `bedrock.runtime`: the API that runs models.
+pub mod runtime {
+    /// Version 1: messages, the client and server of `BedrockRuntimeService`.
+    #[allow(
+        missing_docs,
+        reason = "prost documents what the .proto files comment; the oneofs' enums and tonic's modules have no place for it"
+    )]
+    #[allow(unreachable_pub, clippy::all, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/bedrock.runtime.v1.rs"));
+        include!(concat!(env!("OUT_DIR"), "/bedrock.runtime.v1.unions.rs"));
+    }
+}
+
+/// The encoded `google.protobuf.FileDescriptorSet` of the whole schema, comments included, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor_set.bin"));

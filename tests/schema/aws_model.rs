@@ -1,0 +1,147 @@
+//! The descriptor against the facts of AWS's model.
+
+use std::collections::BTreeSet;
+
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
+
+use crate::support::aws_json::{message, pool};
+use crate::support::aws_model::AwsModel;
+
+/// The operations that the service has.
+fn operations(pool: &DescriptorPool) -> Vec<String> {
+    let service = pool.get_service_by_name("bedrock.runtime.v1.BedrockRuntimeService").unwrap();
+    service.methods().map(|m| m.name().to_owned()).collect()
+}
+
+/// What is wrong with the schema, in AWS's names; and how many members were held against it.
+#[derive(Default)]
+struct Comparison {
+    seen: BTreeSet<String>,
+    compared: usize,
+    wrong: Vec<String>,
+}
+
+impl Comparison {
+    fn structure(&mut self, model: &AwsModel, pool: &DescriptorPool, name: &str, kind: &MessageDescriptor) {
+        if !self.seen.insert(kind.name().to_owned()) {
+            return;
+        }
+        let fact = model.shape(name);
+        for (member, reference) in &fact.members {
+            let shape = model.shape(&reference.shape);
+            if shape.exception {
+                continue; // a status, never a message
+            }
+            self.compared += 1;
+            let Some(field) = kind.get_field_by_json_name(member) else {
+                self.wrong.push(format!("{name}.{member} is missing"));
+                continue;
+            };
+            let in_union = field.containing_oneof().is_some_and(|oneof| !oneof.is_synthetic());
+            if in_union != (fact.union || fact.eventstream) {
+                self.wrong.push(format!("{name}.{member}: a union's members, and no others, stand in a oneof"));
+            }
+            self.member(model, pool, &format!("{name}.{member}"), &field, &reference.shape, in_union);
+        }
+        let unions = kind.oneofs().filter(|o| !o.is_synthetic()).count();
+        if unions != usize::from(fact.union || fact.eventstream) {
+            self.wrong.push(format!("{name} has {unions} oneofs"));
+        }
+        let extra = kind.fields().filter(|f| f.name() != "unrecognized" && !fact.members.contains_key(f.json_name()));
+        self.wrong.extend(extra.map(|f| format!("{name}.{} is not in AWS's model", f.json_name())));
+    }
+
+    fn member(
+        &mut self,
+        model: &AwsModel,
+        pool: &DescriptorPool,
+        path: &str,
+        field: &FieldDescriptor,
+        shape: &str,
+        in_union: bool,
+    ) {
+        let fact = model.shape(shape);
+        match fact.kind.as_str() {
+            "list" if in_union => {
+                let kind = field.kind();
+                let values = kind.as_message().and_then(|m| m.get_field_by_name("values"));
+                match values.filter(FieldDescriptor::is_list) {
+                    Some(values) => self.one(model, pool, path, &values, fact.element.as_ref().unwrap()),
+                    None => self.wrong.push(format!("{path}: a list in a union is a message of `repeated values`")),
+                }
+            }
+            "list" if field.is_list() => self.one(model, pool, path, field, fact.element.as_ref().unwrap()),
+            "map" if field.is_map() => {
+                let value = field.kind().as_message().unwrap().map_entry_value_field();
+                let is_list = model.shape(fact.value.as_ref().unwrap()).kind == "list";
+                self.member(model, pool, path, &value, fact.value.as_ref().unwrap(), is_list);
+            }
+            "list" | "map" => self.wrong.push(format!("{path} is no {}", fact.kind)),
+            _ => self.one(model, pool, path, field, shape),
+        }
+    }
+
+    fn one(&mut self, model: &AwsModel, pool: &DescriptorPool, path: &str, field: &FieldDescriptor, shape: &str) {
+        let fact = model.shape(shape);
+        let fits = match (fact.kind.as_str(), field.kind()) {
+            ("string", Kind::String)
+            | ("integer", Kind::Int32)
+            | ("long", Kind::Int64)
+            | ("float", Kind::Float)
+            | ("double", Kind::Double)
+            | ("boolean", Kind::Bool)
+            | ("blob", Kind::Bytes) => true,
+            ("timestamp", Kind::Message(m)) => m.full_name() == "google.protobuf.Timestamp",
+            ("document", Kind::Message(m)) => m.name() == "Document",
+            ("structure", Kind::Message(m)) => {
+                if m.name() != shape {
+                    self.wrong.push(format!("{path}: {} instead of {shape}", m.name()));
+                }
+                self.structure(model, pool, shape, &m);
+                true
+            }
+            _ => false,
+        };
+        if !fits {
+            self.wrong.push(format!("{path}: {:?} for a {}", field.kind(), fact.kind));
+        }
+        let is_scalar = !matches!(field.kind(), Kind::Message(_));
+        let can_be_unset = field.supports_presence() || field.is_list() || field.parent_message().is_map_entry();
+        if is_scalar && !can_be_unset {
+            self.wrong.push(format!("{path} cannot be told from 0"));
+        }
+    }
+}
+
+#[test]
+fn the_schema_has_every_member_of_awss_model_with_its_kind() {
+    let (model, pool) = (AwsModel::load(), pool());
+    let mut comparison = Comparison::default();
+    for operation in operations(&pool) {
+        let facts = model.operations.get(&operation).unwrap_or_else(|| panic!("AWS has no operation {operation}"));
+        comparison.structure(&model, &pool, &facts.input, &message(&pool, &format!("{operation}Request")));
+        let answer = model.events(&operation).unwrap_or(&facts.output);
+        comparison.structure(&model, &pool, answer, &message(&pool, &format!("{operation}Response")));
+    }
+    assert_eq!(comparison.wrong, Vec::<String>::new());
+    assert!(comparison.compared > 300, "only {} members were compared", comparison.compared);
+}
+
+#[test]
+fn every_union_keeps_what_it_does_not_know_in_field_100() {
+    let pool = pool();
+    let unions = pool.all_messages().filter(|m| m.package_name() == "bedrock.runtime.v1" && m.name() != "Document");
+    let unions: Vec<_> = unions.filter(|m| m.oneofs().any(|o| !o.is_synthetic())).collect();
+    assert!(unions.len() > 20);
+    for union in unions {
+        let field = union.get_field(100).unwrap_or_else(|| panic!("{} has no field 100", union.name()));
+        assert_eq!(field.name(), "unrecognized");
+        assert_eq!(field.kind().as_message().map(|m| m.name().to_owned()).as_deref(), Some("Document"));
+        assert!(field.containing_oneof().is_some());
+    }
+}
+
+#[test]
+fn vocabularies_are_strings() {
+    assert_eq!(pool().all_enums().filter(|e| e.package_name() == "bedrock.runtime.v1").count(), 0);
+}

@@ -1,0 +1,10 @@
+//! The schema crate on its own: against AWS's model, and as a codec.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test speaks by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod aws_model;
+mod codec;
+mod round_trip;

@@ -1,0 +1,122 @@
+//! The schema's mapping rules, read from descriptors alone: an independent statement of what the gateway's codec does.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _,
+};
+use prost_types::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// The schema's descriptors.
+pub(crate) fn pool() -> DescriptorPool {
+    DescriptorPool::decode(bedrock_grpc_schema::FILE_DESCRIPTOR_SET).unwrap()
+}
+
+/// The message `bedrock.runtime.v1.{name}`.
+pub(crate) fn message(pool: &DescriptorPool, name: &str) -> MessageDescriptor {
+    pool.get_message_by_name(&format!("bedrock.runtime.v1.{name}")).unwrap_or_else(|| panic!("no message {name}"))
+}
+
+/// The message that AWS's JSON stands for. Panics at what has no place in the schema.
+pub(crate) fn fill(kind: &MessageDescriptor, value: &Value) -> DynamicMessage {
+    let mut message = DynamicMessage::new(kind.clone());
+    if kind.name() == "Document" {
+        message.set_field_by_name("json", prost_reflect::Value::String(value.to_string()));
+    } else if kind.full_name() == "google.protobuf.Timestamp" {
+        let time: Timestamp = value.as_str().unwrap().parse().unwrap();
+        message.set_field_by_name("seconds", prost_reflect::Value::I64(time.seconds));
+        message.set_field_by_name("nanos", prost_reflect::Value::I32(time.nanos));
+    } else if value.is_array() {
+        let values = kind.get_field_by_name("values").unwrap_or_else(|| panic!("{} is no list", kind.name()));
+        message.set_field(&values, fill_field(&values, value));
+    } else {
+        for (name, value) in value.as_object().unwrap() {
+            match kind.get_field_by_json_name(name) {
+                Some(field) => message.set_field(&field, fill_field(&field, value)),
+                None => {
+                    let document = fill(&message_kind(kind, "unrecognized"), &json!({name: value}));
+                    message.set_field_by_name("unrecognized", prost_reflect::Value::Message(document));
+                }
+            }
+        }
+    }
+    message
+}
+
+fn message_kind(kind: &MessageDescriptor, field: &str) -> MessageDescriptor {
+    let field = kind.get_field_by_name(field).unwrap_or_else(|| panic!("{} has no {field}", kind.name()));
+    field.kind().as_message().unwrap().clone()
+}
+
+fn fill_field(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
+    if field.is_map() {
+        let kind = field.kind().as_message().unwrap().map_entry_value_field();
+        let entries = value.as_object().unwrap().iter();
+        return prost_reflect::Value::Map(
+            entries.map(|(k, v)| (MapKey::String(k.clone()), fill_one(&kind, v))).collect(),
+        );
+    }
+    if field.is_list() {
+        return prost_reflect::Value::List(value.as_array().unwrap().iter().map(|v| fill_one(field, v)).collect());
+    }
+    fill_one(field, value)
+}
+
+fn fill_one(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
+    use prost_reflect::Value as V;
+    match field.kind() {
+        Kind::Message(kind) => V::Message(fill(&kind, value)),
+        Kind::String => V::String(value.as_str().unwrap().to_owned()),
+        Kind::Bytes => V::Bytes(STANDARD.decode(value.as_str().unwrap()).unwrap().into()),
+        Kind::Bool => V::Bool(value.as_bool().unwrap()),
+        Kind::Int32 => V::I32(i32::try_from(value.as_i64().unwrap()).unwrap()),
+        Kind::Int64 => V::I64(value.as_i64().unwrap()),
+        Kind::Float => V::F32(value.as_f64().unwrap() as f32),
+        Kind::Double => V::F64(value.as_f64().unwrap()),
+        other => panic!("the schema has no use for {other:?}"),
+    }
+}
+
+/// The AWS JSON that a message stands for.
+pub(crate) fn read(message: &DynamicMessage) -> Value {
+    let kind = message.descriptor();
+    if kind.name() == "Document" {
+        let text = message.get_field_by_name("json").unwrap();
+        return serde_json::from_str(text.as_str().unwrap()).unwrap();
+    }
+    if kind.full_name() == "google.protobuf.Timestamp" {
+        let time: Timestamp = message.transcode_to().unwrap();
+        return json!(time.to_string());
+    }
+    let fields: Vec<_> = kind.fields().collect();
+    match fields.as_slice() {
+        [only] if only.name() == "values" && only.is_list() => read_field(only, &message.get_field(only)),
+        _ => {
+            if let Some(unrecognized) = kind.get_field_by_name("unrecognized").filter(|f| message.has_field(f)) {
+                return read(message.get_field(&unrecognized).as_message().unwrap());
+            }
+            let set = fields.iter().filter(|f| message.has_field(f));
+            Value::Object(set.map(|f| (f.json_name().to_owned(), read_field(f, &message.get_field(f)))).collect())
+        }
+    }
+}
+
+fn read_field(field: &FieldDescriptor, value: &prost_reflect::Value) -> Value {
+    use prost_reflect::Value as V;
+    match value {
+        V::Map(entries) => Value::Object(
+            entries.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), read_field(field, v))).collect::<Map<_, _>>(),
+        ),
+        V::List(values) => values.iter().map(|v| read_field(field, v)).collect(),
+        V::Message(message) => read(message),
+        V::String(text) => json!(text),
+        V::Bytes(bytes) => json!(STANDARD.encode(bytes)),
+        V::Bool(b) => json!(b),
+        V::I32(n) => json!(n),
+        V::I64(n) => json!(n),
+        V::F32(n) => json!(n),
+        V::F64(n) => json!(n),
+        other => panic!("the schema has no use for {other:?}"),
+    }
+}
