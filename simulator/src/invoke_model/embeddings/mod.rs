@@ -1,0 +1,5 @@
+//! Models that make vectors.
+
+pub(crate) mod cohere;
+pub(crate) mod nova;
+pub(crate) mod titan;
