@@ -1,0 +1,231 @@
+//! One content block while its deltas come in.
+
+use bedrock_grpc_schema::runtime::v1::content_block::Member as Content;
+use bedrock_grpc_schema::runtime::v1::content_block_delta::Member as Delta;
+use bedrock_grpc_schema::runtime::v1::content_block_start::Member as Start;
+use bedrock_grpc_schema::runtime::v1::image_source::Member as Source;
+use bedrock_grpc_schema::runtime::v1::reasoning_content_block::Member as Reasoning;
+use bedrock_grpc_schema::runtime::v1::reasoning_content_block_delta::Member as ReasoningDelta;
+use bedrock_grpc_schema::runtime::v1::{
+    Citation, CitationGeneratedContent, CitationSourceContent, CitationsContentBlock, CitationsDelta, ContentBlock,
+    Document, ErrorBlock, ImageBlock, ImageBlockDelta, ImageSource, ReasoningContentBlock, ReasoningTextBlock,
+    ToolResultBlock, ToolResultBlockDelta, ToolResultContentBlock, ToolUseBlock, ToolUseBlockStart,
+    citation_generated_content, citation_source_content, document, tool_result_block_delta, tool_result_content_block,
+};
+use serde_json::value::RawValue;
+
+use super::AssembleError;
+
+#[derive(Debug, Clone)]
+pub(super) enum Block {
+    Text {
+        text: String,
+        citations: Vec<Citation>,
+    },
+    ToolUse {
+        start: ToolUseBlockStart,
+        input: String,
+    },
+    ToolResult(ToolResultBlock),
+    Reasoning {
+        text: String,
+        signature: Option<String>,
+    },
+    Redacted(Vec<u8>),
+    Image {
+        format: Option<String>,
+        bytes: Vec<u8>,
+        elsewhere: Option<Source>,
+        error: Option<ErrorBlock>,
+    },
+    /// What nothing can be joined to.
+    Verbatim(Content),
+}
+
+/// Adds a delta to the last of an index's blocks that it goes together with, or begins another one if there is none.
+pub(super) fn add(blocks: &mut Vec<Block>, delta: &Delta) {
+    if matches!(delta, Delta::ReasoningContent(delta) if delta.member.is_none()) {
+        return;
+    }
+    if !blocks.iter_mut().rev().any(|block| block.take(delta)) {
+        let mut block = Block::of_kind(delta);
+        block.take(delta);
+        blocks.push(block);
+    }
+}
+
+impl Block {
+    pub(super) fn start(start: &Start) -> Self {
+        match start {
+            Start::ToolUse(start) => Self::ToolUse { start: start.clone(), input: String::new() },
+            Start::ToolResult(start) => Self::ToolResult(ToolResultBlock {
+                tool_use_id: start.tool_use_id.clone(),
+                content: Vec::new(),
+                status: start.status.clone(),
+                r#type: start.r#type.clone(),
+            }),
+            Start::Image(start) => Self::image(start.format.clone()),
+            Start::Unrecognized(document) => Self::Verbatim(Content::Unrecognized(document.clone())),
+        }
+    }
+
+    /// The empty block that `delta` belongs to. Text and reasoning have no start; that of a tool or an image has then
+    /// been missed, and with it the tool's name.
+    fn of_kind(delta: &Delta) -> Self {
+        match delta {
+            Delta::Text(_) | Delta::Citation(_) => Self::Text { text: String::new(), citations: Vec::new() },
+            Delta::ToolUse(_) => Self::ToolUse { start: ToolUseBlockStart::default(), input: String::new() },
+            Delta::ToolResult(_) => Self::ToolResult(ToolResultBlock::default()),
+            Delta::ReasoningContent(delta) => match &delta.member {
+                Some(ReasoningDelta::RedactedContent(_)) => Self::Redacted(Vec::new()),
+                Some(ReasoningDelta::Unrecognized(document)) => {
+                    let member = Some(Reasoning::Unrecognized(document.clone()));
+                    Self::Verbatim(Content::ReasoningContent(ReasoningContentBlock { member }))
+                }
+                _ => Self::Reasoning { text: String::new(), signature: None },
+            },
+            Delta::Image(_) => Self::image(None),
+            Delta::Unrecognized(document) => Self::Verbatim(Content::Unrecognized(document.clone())),
+        }
+    }
+
+    fn image(format: Option<String>) -> Self {
+        Self::Image { format, bytes: Vec::new(), elsewhere: None, error: None }
+    }
+
+    /// Joins `delta` to this block. False if it does not belong here.
+    fn take(&mut self, delta: &Delta) -> bool {
+        match (self, delta) {
+            (Self::Text { text, .. }, Delta::Text(more)) => text.push_str(more),
+            (Self::Text { citations, .. }, Delta::Citation(delta)) => citations.push(citation(delta)),
+            (Self::ToolUse { input, .. }, Delta::ToolUse(delta)) => {
+                input.push_str(delta.input.as_deref().unwrap_or_default())
+            }
+            (Self::ToolResult(result), Delta::ToolResult(deltas)) => {
+                deltas.values.iter().for_each(|delta| add_result(&mut result.content, delta));
+            }
+            (Self::Image { bytes, elsewhere, error, .. }, Delta::Image(delta)) => {
+                return take_image(bytes, elsewhere, error, delta);
+            }
+            (block, Delta::ReasoningContent(delta)) => {
+                return delta.member.as_ref().is_some_and(|delta| block.take_reasoning(delta));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn take_reasoning(&mut self, delta: &ReasoningDelta) -> bool {
+        match (self, delta) {
+            (Self::Reasoning { text, .. }, ReasoningDelta::Text(more)) => text.push_str(more),
+            (Self::Reasoning { signature, .. }, ReasoningDelta::Signature(more)) => {
+                signature.get_or_insert_default().push_str(more);
+            }
+            (Self::Redacted(bytes), ReasoningDelta::RedactedContent(more)) => bytes.extend_from_slice(more),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn finish(self, index: i32, stop_reason: Option<&str>) -> Result<ContentBlock, AssembleError> {
+        let member = match self {
+            Self::Text { text, citations } if citations.is_empty() => Content::Text(text),
+            Self::Text { text, citations } => {
+                Content::CitationsContent(CitationsContentBlock { content: generated(text), citations })
+            }
+            Self::ToolUse { start, input } => Content::ToolUse(tool_use(start, &input, index, stop_reason)?),
+            Self::ToolResult(result) => Content::ToolResult(result),
+            Self::Reasoning { text, signature } => {
+                reasoning(Reasoning::ReasoningText(ReasoningTextBlock { text: Some(text), signature }))
+            }
+            Self::Redacted(bytes) => reasoning(Reasoning::RedactedContent(bytes.into())),
+            Self::Image { format, bytes, elsewhere, error } => {
+                let source = elsewhere.or_else(|| (!bytes.is_empty()).then(|| Source::Bytes(bytes.into())));
+                let source = source.map(|member| ImageSource { member: Some(member) });
+                Content::Image(ImageBlock { format, source, error })
+            }
+            Self::Verbatim(content) => content,
+        };
+        Ok(ContentBlock { member: Some(member) })
+    }
+}
+
+fn reasoning(member: Reasoning) -> Content {
+    Content::ReasoningContent(ReasoningContentBlock { member: Some(member) })
+}
+
+/// A citation may come without any text of its block.
+fn generated(text: String) -> Vec<CitationGeneratedContent> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    vec![CitationGeneratedContent { member: Some(citation_generated_content::Member::Text(text)) }]
+}
+
+fn citation(delta: &CitationsDelta) -> Citation {
+    let passage = delta.source_content.iter().filter_map(|part| part.text.clone());
+    let source_content = passage
+        .map(|text| CitationSourceContent { member: Some(citation_source_content::Member::Text(text)) })
+        .collect();
+    Citation {
+        title: delta.title.clone(),
+        source: delta.source.clone(),
+        source_content,
+        location: delta.location.clone(),
+    }
+}
+
+/// The JSON text as it came, which is what Converse would have sent.
+fn tool_use(
+    start: ToolUseBlockStart,
+    input: &str,
+    index: i32,
+    stop_reason: Option<&str>,
+) -> Result<ToolUseBlock, AssembleError> {
+    let json = match input.trim() {
+        "" => "{}",
+        text if serde_json::from_str::<&RawValue>(text).is_ok() => text,
+        _ => {
+            return Err(AssembleError::ToolInput {
+                index,
+                name: start.name.unwrap_or_default(),
+                tool_use_id: start.tool_use_id.unwrap_or_default(),
+                stop_reason: stop_reason.unwrap_or_default().to_owned(),
+            });
+        }
+    };
+    let input = Some(Document { form: Some(document::Form::Json(json.to_owned())) });
+    Ok(ToolUseBlock { tool_use_id: start.tool_use_id, name: start.name, input, r#type: start.r#type })
+}
+
+fn add_result(content: &mut Vec<ToolResultContentBlock>, delta: &ToolResultBlockDelta) {
+    use tool_result_block_delta::Member as From;
+    use tool_result_content_block::Member as To;
+    let last = content.last_mut().and_then(|block| block.member.as_mut());
+    let member = match (delta.member.as_ref(), last) {
+        (Some(From::Text(more)), Some(To::Text(text))) => return text.push_str(more),
+        (Some(From::Text(text)), _) => To::Text(text.clone()),
+        (Some(From::Json(json)), _) => To::Json(json.clone()),
+        (Some(From::Unrecognized(document)), _) => To::Unrecognized(document.clone()),
+        (None, _) => return,
+    };
+    content.push(ToolResultContentBlock { member: Some(member) });
+}
+
+fn take_image(
+    bytes: &mut Vec<u8>,
+    elsewhere: &mut Option<Source>,
+    error: &mut Option<ErrorBlock>,
+    delta: &ImageBlockDelta,
+) -> bool {
+    match (delta.source.as_ref().and_then(|source| source.member.as_ref()), &elsewhere) {
+        (None, _) => {}
+        (Some(Source::Bytes(more)), None) => bytes.extend_from_slice(more),
+        (Some(source), None) if bytes.is_empty() => *elsewhere = Some(source.clone()),
+        _ => return false,
+    }
+    if delta.error.is_some() {
+        error.clone_from(&delta.error);
+    }
+    true
+}

@@ -1,0 +1,279 @@
+//! Streams as Bedrock sends them, against the answers that Converse would have given, both as Bedrock's JSON.
+
+use bedrock_grpc_schema::json;
+
+use super::*;
+
+fn event(name: &str, payload: &str) -> Event {
+    json::decode_event(name, payload.as_bytes(), |_| ()).unwrap().unwrap()
+}
+
+fn start(index: i32, start: &str) -> Event {
+    event("contentBlockStart", &format!(r#"{{"start":{start},"contentBlockIndex":{index}}}"#))
+}
+
+fn delta(index: i32, delta: &str) -> Event {
+    event("contentBlockDelta", &format!(r#"{{"delta":{delta},"contentBlockIndex":{index}}}"#))
+}
+
+fn stop(reason: &str) -> Event {
+    event("messageStop", &format!(r#"{{"stopReason":"{reason}"}}"#))
+}
+
+fn assemble(events: impl IntoIterator<Item = Event>) -> Result<ConverseResponse, AssembleError> {
+    let mut accumulator = Accumulator::default();
+    events.into_iter().for_each(|event| accumulator.push(&event));
+    accumulator.finish()
+}
+
+/// The `content` that these deltas make, as JSON.
+#[track_caller]
+fn assert_content(blocks: impl IntoIterator<Item = Event>, expected: &str) {
+    let begin = event("messageStart", r#"{"role":"assistant"}"#);
+    let answer = assemble([begin].into_iter().chain(blocks).chain([stop("end_turn")])).unwrap();
+    let whole =
+        format!(r#"{{"output":{{"message":{{"role":"assistant","content":{expected}}}}},"stopReason":"end_turn"}}"#);
+    assert_eq!(String::from_utf8(json::encode(&answer, 0).unwrap().into()).unwrap(), whole);
+}
+
+#[test]
+fn a_whole_answer_has_everything_that_converse_answers() {
+    let answer = assemble([
+        event("messageStart", r#"{"role":"assistant"}"#),
+        delta(0, r#"{"text":"Hel"}"#),
+        delta(0, r#"{"text":"lo"}"#),
+        event("contentBlockStop", r#"{"contentBlockIndex":0}"#),
+        event(
+            "messageStop",
+            r#"{"stopReason":"stop_sequence","additionalModelResponseFields":{"stop_sequence":"\n"}}"#,
+        ),
+        event(
+            "metadata",
+            r#"{"usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5,"cacheReadInputTokens":7},"metrics":{"latencyMs":41},
+                "trace":{"guardrail":{"actionReason":"none"},"promptRouter":{"invokedModelId":"m"}},
+                "performanceConfig":{"latency":"optimized"},"serviceTier":{"type":"flex"}}"#,
+        ),
+    ]);
+    let converse: ConverseResponse = json::decode(
+        br#"{"output":{"message":{"role":"assistant","content":[{"text":"Hello"}]}},"stopReason":"stop_sequence",
+             "usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5,"cacheReadInputTokens":7},"metrics":{"latencyMs":41},
+             "additionalModelResponseFields":{"stop_sequence":"\n"},
+             "trace":{"guardrail":{"actionReason":"none"},"promptRouter":{"invokedModelId":"m"}},
+             "performanceConfig":{"latency":"optimized"},"serviceTier":{"type":"flex"}}"#,
+        |name| panic!("{name} is no member of an answer"),
+    )
+    .unwrap();
+    assert_eq!(answer, Ok(converse));
+}
+
+#[test]
+fn a_tools_arguments_are_joined_word_for_word() {
+    assert_content(
+        [
+            start(0, r#"{"toolUse":{"toolUseId":"t1","name":"f","type":"server_tool_use"}}"#),
+            delta(0, r#"{"toolUse":{"input":""}}"#),
+            delta(0, r#"{"toolUse":{"input":"{\"b\": 12345678901"}}"#),
+            delta(0, r#"{"toolUse":{"input":"23456789, \"a\":1.0}"}}"#),
+        ],
+        r#"[{"toolUse":{"toolUseId":"t1","name":"f","input":{"b": 1234567890123456789, "a":1.0},"type":"server_tool_use"}}]"#,
+    );
+}
+
+#[test]
+fn a_tool_without_arguments_has_an_empty_object() {
+    let expected = r#"[{"toolUse":{"toolUseId":"t1","name":"f","input":{}}}]"#;
+    let begin = || start(0, r#"{"toolUse":{"toolUseId":"t1","name":"f"}}"#);
+    assert_content([begin()], expected);
+    assert_content([begin(), delta(0, r#"{"toolUse":{"input":" "}}"#)], expected);
+}
+
+#[test]
+fn a_tool_results_texts_are_joined_and_its_values_are_not() {
+    assert_content(
+        [
+            start(0, r#"{"toolResult":{"toolUseId":"t1","type":"nova_grounding_result","status":"success"}}"#),
+            delta(0, r#"{"toolResult":[{"text":"a"},{"text":"b"}]}"#),
+            delta(
+                0,
+                r#"{"toolResult":[{"text":"c"},{"json":{"z":1,"y":2}},{"json":[]},{"text":"d"},{"hologram":{}}]}"#,
+            ),
+        ],
+        r#"[{"toolResult":{"toolUseId":"t1","content":[{"text":"abc"},{"json":{"z":1,"y":2}},{"json":[]},{"text":"d"},{"hologram":{}}],"status":"success","type":"nova_grounding_result"}}]"#,
+    );
+}
+
+#[test]
+fn reasoning_keeps_its_signature() {
+    assert_content(
+        [
+            delta(0, r#"{"reasoningContent":{"text":"Let "}}"#),
+            delta(0, r#"{"reasoningContent":{"text":"me see"}}"#),
+            delta(0, r#"{"reasoningContent":{"signature":"c2ln"}}"#),
+            delta(1, r#"{"text":"18"}"#),
+        ],
+        r#"[{"reasoningContent":{"reasoningText":{"text":"Let me see","signature":"c2ln"}}},{"text":"18"}]"#,
+    );
+}
+
+#[test]
+fn a_signature_alone_still_has_the_text_that_bedrock_requires() {
+    assert_content(
+        [delta(0, r#"{"reasoningContent":{"signature":"c2ln"}}"#)],
+        r#"[{"reasoningContent":{"reasoningText":{"text":"","signature":"c2ln"}}}]"#,
+    );
+}
+
+#[test]
+fn redacted_reasoning_is_kept_and_stands_apart_from_plain_reasoning() {
+    assert_content(
+        [
+            delta(0, r#"{"reasoningContent":{"redactedContent":"AQ=="}}"#),
+            delta(0, r#"{"reasoningContent":{"redactedContent":"Ag=="}}"#),
+            delta(0, r#"{"reasoningContent":{"text":"plain"}}"#),
+            delta(0, r#"{"reasoningContent":{"musing":{"x":1}}}"#),
+        ],
+        r#"[{"reasoningContent":{"redactedContent":"AQI="}},{"reasoningContent":{"reasoningText":{"text":"plain"}}},{"reasoningContent":{"musing":{"x":1}}}]"#,
+    );
+}
+
+#[test]
+fn a_text_with_citations_is_a_citations_block() {
+    assert_content(
+        [
+            delta(0, r#"{"text":"It is "}"#),
+            delta(
+                0,
+                r#"{"citation":{"title":"T","source":"S","sourceContent":[{"text":"18 degrees"},{}],"location":{"documentPage":{"documentIndex":0,"start":1,"end":2}}}}"#,
+            ),
+            delta(0, r#"{"text":"18."}"#),
+            delta(0, r#"{"citation":{"title":"U","location":{"web":{"url":"https://x"}}}}"#),
+            delta(1, r#"{"text":" Nice."}"#),
+        ],
+        r#"[{"citationsContent":{"content":[{"text":"It is 18."}],"citations":[{"title":"T","source":"S","sourceContent":[{"text":"18 degrees"}],"location":{"documentPage":{"documentIndex":0,"start":1,"end":2}}},{"title":"U","location":{"web":{"url":"https://x"}}}]}},{"text":" Nice."}]"#,
+    );
+    assert_content(
+        [delta(0, r#"{"citation":{"title":"T"}}"#)],
+        r#"[{"citationsContent":{"citations":[{"title":"T"}]}}]"#,
+    );
+}
+
+#[test]
+fn an_images_bytes_are_joined() {
+    assert_content(
+        [
+            start(0, r#"{"image":{"format":"png"}}"#),
+            delta(0, r#"{"image":{"source":{"bytes":"AQ=="}}}"#),
+            delta(0, r#"{"image":{"source":{"bytes":"AgM="}}}"#),
+        ],
+        r#"[{"image":{"format":"png","source":{"bytes":"AQID"}}}]"#,
+    );
+}
+
+#[test]
+fn an_image_may_be_elsewhere_or_have_failed() {
+    assert_content(
+        [
+            start(0, r#"{"image":{"format":"png"}}"#),
+            delta(0, r#"{"image":{"source":{"s3Location":{"uri":"s3://b/k"}}}}"#),
+            start(1, r#"{"image":{"format":"jpeg"}}"#),
+            delta(1, r#"{"image":{"error":{"message":"blurred"}}}"#),
+        ],
+        r#"[{"image":{"format":"png","source":{"s3Location":{"uri":"s3://b/k"}}}},{"image":{"format":"jpeg","error":{"message":"blurred"}}}]"#,
+    );
+}
+
+#[test]
+fn what_the_schema_does_not_know_stays_in_its_place_word_for_word() {
+    assert_content(
+        [
+            delta(2, r#"{"text":"after"}"#),
+            delta(0, r#"{"text":"before"}"#),
+            start(1, r#"{"hologram":{"z": 1.0}}"#),
+            delta(1, r#"{"hologram":{"beam":"a"}}"#),
+            delta(1, r#"{"hologram":{"beam":"b"}}"#),
+        ],
+        r#"[{"text":"before"},{"hologram":{"z": 1.0}},{"hologram":{"beam":"a"}},{"hologram":{"beam":"b"}},{"text":"after"}]"#,
+    );
+}
+
+#[test]
+fn an_unknown_delta_amid_a_tool_does_not_cut_its_arguments() {
+    assert_content(
+        [
+            start(0, r#"{"toolUse":{"toolUseId":"t1","name":"f"}}"#),
+            delta(0, r#"{"toolUse":{"input":"{\"a\""}}"#),
+            delta(0, r#"{"hologram":{}}"#),
+            delta(0, r#"{"toolUse":{"input":":1}"}}"#),
+        ],
+        r#"[{"toolUse":{"toolUseId":"t1","name":"f","input":{"a":1}}},{"hologram":{}}]"#,
+    );
+}
+
+#[test]
+fn interleaved_blocks_are_kept_apart_and_put_in_order() {
+    assert_content(
+        [
+            start(2, r#"{"toolUse":{"toolUseId":"t2","name":"g"}}"#),
+            delta(0, r#"{"text":"a"}"#),
+            start(1, r#"{"toolUse":{"toolUseId":"t1","name":"f"}}"#),
+            delta(2, r#"{"toolUse":{"input":"{\"n\":"}}"#),
+            delta(1, r#"{"toolUse":{"input":"{\"m\":"}}"#),
+            delta(0, r#"{"text":"b"}"#),
+            delta(1, r#"{"toolUse":{"input":"1}"}}"#),
+            delta(2, r#"{"toolUse":{"input":"2}"}}"#),
+        ],
+        r#"[{"text":"ab"},{"toolUse":{"toolUseId":"t1","name":"f","input":{"m":1}}},{"toolUse":{"toolUseId":"t2","name":"g","input":{"n":2}}}]"#,
+    );
+}
+
+#[test]
+fn an_answer_may_be_empty() {
+    assert_content([event("contentBlockStop", r#"{"contentBlockIndex":0}"#)], "[]");
+}
+
+#[test]
+fn events_of_a_newer_schema_make_no_blocks() {
+    use bedrock_grpc_schema::runtime::v1::{
+        ContentBlockDelta, ReasoningContentBlockDelta, content_block_delta::Member,
+    };
+    let of = |delta| Event::ContentBlockDelta(ContentBlockDeltaEvent { delta, content_block_index: Some(0) });
+    let reasoning = Member::ReasoningContent(ReasoningContentBlockDelta { member: None });
+    assert_content(
+        [
+            of(None),
+            of(Some(ContentBlockDelta { member: None })),
+            of(Some(ContentBlockDelta { member: Some(reasoning) })),
+            Event::ContentBlockStart(ContentBlockStartEvent::default()),
+            event("hologramEvent", "{}"),
+        ],
+        "[]",
+    );
+}
+
+#[test]
+fn without_a_message_stop_there_is_no_answer() {
+    let events = [event("messageStart", r#"{"role":"assistant"}"#), delta(0, r#"{"text":"a"}"#)];
+    assert_eq!(assemble(events), Err(AssembleError::Incomplete));
+    assert_eq!(assemble([]), Err(AssembleError::Incomplete));
+}
+
+#[test]
+fn without_metadata_there_is_an_answer_without_usage() {
+    let answer = assemble([delta(0, r#"{"text":"a"}"#), stop("end_turn")]).unwrap();
+    assert_eq!((answer.usage, answer.metrics), (None, None));
+}
+
+#[test]
+fn arguments_that_are_no_json_are_an_error_that_names_the_tool_and_quotes_nothing() {
+    let error = assemble([
+        start(1, r#"{"toolUse":{"toolUseId":"t1","name":"transfer"}}"#),
+        delta(1, r#"{"toolUse":{"input":"{\"secret\": 12"}}"#),
+        stop("max_tokens"),
+    ])
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the arguments of tool `transfer` (content block 1) are not valid JSON; the answer stopped with `max_tokens`"
+    );
+    assert!(!format!("{error:?}").contains("secret"));
+}
