@@ -1,0 +1,156 @@
+//! What happens around one call: its record, deadline, retries, and its one end.
+
+mod deadline;
+mod layer;
+mod response;
+mod retry;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bedrock_grpc_schema::runtime::v1::TokenUsage;
+use http::HeaderMap;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+pub use layer::{CallLayer, CallService};
+pub use retry::{Attempt, MAX_ATTEMPTS};
+
+use crate::status::{self, Facts, Failure, Phase};
+use crate::telemetry::{CallTrace, log};
+
+/// What all calls of a gateway share.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// How long a stream's first event may take, and the silence after any other.
+    pub timeouts: StreamTimeouts,
+    /// Whether callers see Bedrock's messages with account ids and role names in them.
+    pub expose_upstream_messages: bool,
+    /// Cancelled when the gateway starts to shut down: new calls are refused.
+    pub draining: CancellationToken,
+    /// Cancelled when the grace is over: running calls end.
+    pub terminated: CancellationToken,
+}
+
+/// How long a stream may keep silent.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamTimeouts {
+    /// Until the first event: a large prompt is read, a model thinks.
+    pub first_event: Duration,
+    /// Between any two events after it.
+    pub idle: Duration,
+}
+
+impl Default for StreamTimeouts {
+    fn default() -> Self {
+        Self { first_event: Duration::from_secs(300), idle: Duration::from_secs(300) }
+    }
+}
+
+/// The record of one call, shared by the layer around the service and the service itself.
+pub struct Call {
+    /// The settings that apply.
+    pub policy: Policy,
+    /// When the caller's deadline runs out.
+    pub deadline: Option<Instant>,
+    started: Instant,
+    trace: CallTrace,
+    record: Mutex<Record>,
+}
+
+/// What a call has come to so far.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// What a failure would say of it.
+    pub facts: Facts,
+    /// The model's, in Bedrock's spelling; never made up.
+    pub stop_reason: Option<String>,
+    /// As Bedrock counts.
+    pub usage: Option<TokenUsage>,
+    /// From the call's start to its first event.
+    pub first_event: Option<Duration>,
+    /// The failure that ended it.
+    pub failure: Option<Ending>,
+    ended: bool,
+}
+
+/// How a failed call is told of in the log and the spans.
+#[derive(Debug)]
+pub struct Ending {
+    /// `ErrorInfo.reason`.
+    pub reason: String,
+    /// Bedrock's or our own words, in full. Left out where Bedrock refuses a request: such a message may quote the prompt.
+    pub text: Option<String>,
+}
+
+impl Call {
+    /// The record of a call to `path` (`/package.Service/Method`) that starts now.
+    #[must_use]
+    pub fn begin(path: &str, headers: &HeaderMap, policy: Policy, deadline: Option<Instant>) -> Arc<Self> {
+        let operation = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let facts = Facts { operation, expose_upstream_messages: policy.expose_upstream_messages, ..Facts::default() };
+        Arc::new(Self {
+            deadline,
+            started: Instant::now(),
+            trace: CallTrace::begin(path, headers),
+            record: Mutex::new(Record { facts, ..Record::default() }),
+            policy,
+        })
+    }
+
+    /// Reads or changes the record. The lock is held for `f` alone, never over an await.
+    pub fn with<T>(&self, f: impl FnOnce(&mut Record) -> T) -> T {
+        f(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The call's spans.
+    #[must_use]
+    pub(crate) fn trace(&self) -> &CallTrace {
+        &self.trace
+    }
+
+    /// How long the call has run.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// An answer's headers are there.
+    pub fn answered(&self, headers: &HeaderMap) {
+        let id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        self.with(|record| {
+            record.facts.request_id = id;
+            record.facts.phase = Phase::FirstEvent;
+        });
+    }
+
+    /// The first event, or the whole unary answer, is there.
+    pub fn first_event(&self) {
+        let elapsed = self.elapsed();
+        self.with(|record| record.first_event = Some(elapsed));
+    }
+
+    /// The status that tells the caller of `failure`; the call's log line will say it too.
+    pub fn fail(&self, failure: &Failure) -> Status {
+        self.with(|record| {
+            let verdict = status::Verdict::of(failure);
+            let quotes = matches!(failure, Failure::Exception(_)) && verdict.code == Code::InvalidArgument;
+            let text = (!quotes).then(|| failure.to_string());
+            record.failure = Some(Ending { reason: verdict.reason.into_owned(), text });
+            status::of(failure, &record.facts)
+        })
+    }
+
+    /// The one end of the call: its span closes and its log line is written. What comes after the first end is ignored.
+    pub fn end(&self, code: Code) {
+        let elapsed = self.elapsed();
+        self.with(|record| {
+            if std::mem::replace(&mut record.ended, true) {
+                return;
+            }
+            self.trace.end(code, record);
+            log::call(code, record, elapsed, self.trace.id());
+        });
+    }
+}

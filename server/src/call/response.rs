@@ -1,0 +1,130 @@
+//! The way out: the response body that knows when a call ends, however it ends.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use super::Call;
+use super::deadline::Deadline;
+use crate::status::Failure;
+
+/// Ends the call as CANCELLED if nothing ended it before: the caller went away.
+pub(super) struct EndOnDrop(pub(super) Arc<Call>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end(Code::Cancelled);
+    }
+}
+
+/// A failure before any message: one HEADERS frame with END_STREAM, so that clients may retry (gRFC A6).
+pub(super) fn trailers_only(call: &Call, failure: &Failure) -> http::Response<Body> {
+    let status = call.fail(failure);
+    call.end(status.code());
+    status.into_http()
+}
+
+/// Watches over an answer on its way out.
+pub(super) fn wrap(ended: EndOnDrop, response: http::Response<Body>, expires: Deadline) -> http::Response<Body> {
+    let call = &ended.0;
+    if let Some(status) = Status::from_header_map(response.headers()) {
+        if is_tonics_own(&status) {
+            return trailers_only(call, &Failure::Rpc(status));
+        }
+        call.end(status.code());
+        return response;
+    }
+    let terminated = Box::pin(call.policy.terminated.clone().cancelled_owned());
+    response.map(|body| Body::new(CallBody { body, ended, expires, terminated, done: false }))
+}
+
+/// tonic's statuses carry no details, ours always do.
+fn is_tonics_own(status: &Status) -> bool {
+    status.code() != Code::Ok && status.details().is_empty()
+}
+
+struct CallBody {
+    body: Body,
+    ended: EndOnDrop,
+    expires: Deadline,
+    terminated: Pin<Box<WaitForCancellationFutureOwned>>,
+    done: bool,
+}
+
+impl CallBody {
+    /// Ends the call in its trailers. Dropping the body that was, with the stream in it, closes the connection to Bedrock.
+    fn fail(&mut self, failure: &Failure) -> Frame<Bytes> {
+        self.done = true;
+        self.body = Body::empty();
+        let status = self.ended.0.fail(failure);
+        self.ended.0.end(status.code());
+        trailers(&status)
+    }
+
+    fn finish(&mut self, trailers: HeaderMap) -> Frame<Bytes> {
+        let status = Status::from_header_map(&trailers);
+        match status {
+            Some(status) if is_tonics_own(&status) => self.fail(&Failure::Rpc(status)),
+            status => {
+                self.done = true;
+                self.ended.0.end(status.map_or(Code::Unknown, |status| status.code()));
+                Frame::trailers(trailers)
+            }
+        }
+    }
+}
+
+fn trailers(status: &Status) -> Frame<Bytes> {
+    let mut trailers = HeaderMap::new();
+    if status.add_header(&mut trailers).is_err() {
+        // Only metadata that is no header could fail here; the code alone always fits.
+        trailers.insert(Status::GRPC_STATUS, (status.code() as i32).into());
+    }
+    Frame::trailers(trailers)
+}
+
+impl http_body::Body for CallBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        if this.done {
+            return Poll::Ready(None);
+        }
+        if Pin::new(&mut this.expires).poll(cx).is_ready() {
+            return Poll::Ready(Some(Ok(this.fail(&Failure::DeadlineExceeded))));
+        }
+        if this.terminated.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Ok(this.fail(&Failure::Draining))));
+        }
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
+                Ok(trailers) => this.finish(trailers),
+                Err(data) => data,
+            })),
+            Some(Err(status)) => Some(Ok(this.fail(&Failure::Rpc(status)))),
+            None => {
+                this.done = true;
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.done || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,68 @@
+//! `bedrock-grpc demo`: gateway and simulator in one process, talked to through real gRPC.
+
+mod screen;
+mod story;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bedrock_grpc_client::Client;
+use bedrock_simulator::Simulator;
+
+use crate::call::Policy;
+use crate::config::Demo;
+use crate::transport::{Gateway, Listen, TransportError, stop_signal};
+use crate::upstream::{Settings, Upstream};
+use screen::Screen;
+
+/// Why the demo failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The gateway did not start or stop.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A call failed that should not have.
+    #[error("a call failed: {0}")]
+    Call(#[from] bedrock_grpc_client::Error),
+    /// The simulator could not listen, or standard output could not be written.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// A call did not come to what it should have.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+/// How long calls that still run may take at the end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the demo and prints it to standard output.
+///
+/// # Errors
+/// [`DemoError`], when anything went otherwise than shown here.
+pub async fn run(options: &Demo) -> Result<(), DemoError> {
+    let mut screen = Screen::new();
+    let simulator = Simulator::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let upstream = Upstream::load(Settings {
+        region: Some("us-east-1".to_owned()),
+        endpoint_url: Some(simulator.endpoint()),
+        static_credentials: Some(("simulator".to_owned(), "simulator".to_owned())),
+    })
+    .await;
+    let listen = Listen::Tcp("127.0.0.1:0".to_owned());
+    let gateway = Gateway::start(&listen, Arc::new(upstream), Policy::default(), GRACE).await?;
+    screen.title("bedrock-grpc demo")?;
+    screen.line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;
+    screen.line(&format!("gateway: gRPC at {}", gateway.address()))?;
+
+    let client = Client::connect(format!("http://{}", gateway.address())).await?;
+    story::tell(&client, &mut screen).await?;
+    if options.keep {
+        screen.grpcurl(gateway.address())?;
+        stop_signal().await;
+    }
+    drop(client);
+    gateway.shutdown().await?;
+    simulator.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Takes account ids and the names of roles and users out of the ARNs in a message.
+
+/// `arn:aws:sts::123456789012:assumed-role/Admin/me` -> `arn:aws:sts::<account>:assumed-role/<name>`.
+pub(super) fn arns(message: &str) -> String {
+    let mut redacted = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(start) = rest.find("arn:") {
+        redacted.push_str(&rest[..start]);
+        let arn = &rest[start..];
+        let end = arn
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ')' | ']' | '>'))
+            .unwrap_or(arn.len());
+        redacted.push_str(&arn_without_names(&arn[..end]));
+        rest = &arn[end..];
+    }
+    redacted.push_str(rest);
+    redacted
+}
+
+fn arn_without_names(arn: &str) -> String {
+    // arn:partition:service:region:account:resource
+    let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
+    if parts.len() < 6 {
+        return arn.to_owned();
+    }
+    if !parts[4].is_empty() {
+        parts[4] = "<account>";
+    }
+    let resource = if matches!(parts[2], "iam" | "sts") { parts[5].split('/').next() } else { None };
+    match resource {
+        Some(kind) => format!("{}:{kind}/<name>", parts[..5].join(":")),
+        None => parts.join(":"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arns;
+
+    #[test]
+    fn accounts_and_role_names_go_the_rest_stays() {
+        assert_eq!(
+            arns(
+                "User: arn:aws:sts::123456789012:assumed-role/Admin/me is not authorized to perform: bedrock:InvokeModel on \
+                  resource: arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.x"
+            ),
+            "User: arn:aws:sts::<account>:assumed-role/<name> is not authorized to perform: bedrock:InvokeModel on \
+             resource: arn:aws:bedrock:us-east-1:<account>:inference-profile/us.x"
+        );
+        assert_eq!(
+            arns("arn:aws:bedrock:us-east-1::foundation-model/x"),
+            "arn:aws:bedrock:us-east-1::foundation-model/x"
+        );
+        assert_eq!(arns("no arn: here"), "no arn: here");
+    }
+}

@@ -1,0 +1,68 @@
+//! The log: one line a call, on standard error.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use tonic::Code;
+use tracing_subscriber::EnvFilter;
+
+use crate::call::Record;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// An object a line, for machines.
+    Json,
+}
+
+/// Starts logging. `RUST_LOG` sets the filter; without it, our own lines at `info` and others' at `warn`. The SDK's debug
+/// lines hold request bodies, so its crates stay at `warn` unless they are named.
+pub fn start(format: Format) {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,bedrock_grpc=info,bedrock_simulator=info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    // A second start (a test, an embedder) keeps the first one's subscriber.
+    let _ = match format {
+        Format::Text => subscriber.try_init(),
+        Format::Json => subscriber.json().flatten_event(true).try_init(),
+    };
+}
+
+/// The line of a call that has ended. It never holds content.
+pub(crate) fn call(code: Code, record: &Record, elapsed: Duration, trace_id: Option<String>) {
+    let facts = &record.facts;
+    let usage = record.usage.as_ref();
+    let failure = record.failure.as_ref();
+    tracing::info!(
+        rpc = facts.operation,
+        model = facts.model_id,
+        region = facts.region,
+        status = super::trace::name(code),
+        reason = failure.map(|f| f.reason.as_str()),
+        error = failure.and_then(|f| f.text.as_deref()),
+        stop_reason = record.stop_reason,
+        request_id = facts.request_id,
+        attempts = facts.attempts,
+        events = facts.events,
+        duration_ms = millis(elapsed),
+        first_event_ms = record.first_event.map(millis),
+        input_tokens = usage.and_then(|u| u.input_tokens),
+        output_tokens = usage.and_then(|u| u.output_tokens),
+        cache_read_input_tokens = usage.and_then(|u| u.cache_read_input_tokens),
+        cache_write_input_tokens = usage.and_then(|u| u.cache_write_input_tokens),
+        trace_id,
+        "call"
+    );
+}
+
+#[allow(clippy::cast_precision_loss, reason = "microseconds of a call are far below 2^53")]
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}

@@ -1,0 +1,47 @@
+//! Every name that telemetry uses, and nowhere else.
+//!
+//! RPC: <https://opentelemetry.io/docs/specs/semconv/rpc/grpc>; GenAI:
+//! <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans>, <https://opentelemetry.io/docs/specs/semconv/gen-ai/aws-bedrock>.
+//! Names of our own start with `bedrock_grpc.`.
+
+/// The instrumentation scope.
+pub(crate) const SCOPE: &str = "bedrock-grpc";
+
+// What the gateway is as a gRPC server.
+pub(crate) const RPC_SYSTEM_NAME: &str = "rpc.system.name";
+pub(crate) const RPC_METHOD: &str = "rpc.method";
+/// The status by name, as `RESOURCE_EXHAUSTED`. (`rpc.grpc.status_code`, a number, is its deprecated ancestor.)
+pub(crate) const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
+pub(crate) const ERROR_TYPE: &str = "error.type";
+
+// What the gateway is as a client of a model.
+pub(crate) const GEN_AI_OPERATION_NAME: &str = "gen_ai.operation.name";
+pub(crate) const GEN_AI_PROVIDER_NAME: &str = "gen_ai.provider.name";
+pub(crate) const GEN_AI_REQUEST_MODEL: &str = "gen_ai.request.model";
+pub(crate) const GEN_AI_REQUEST_MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+pub(crate) const GEN_AI_REQUEST_TEMPERATURE: &str = "gen_ai.request.temperature";
+pub(crate) const GEN_AI_REQUEST_TOP_P: &str = "gen_ai.request.top_p";
+pub(crate) const GEN_AI_REQUEST_STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
+pub(crate) const GEN_AI_RESPONSE_FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+/// Includes cached tokens, unlike Bedrock's `inputTokens`.
+pub(crate) const GEN_AI_USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+pub(crate) const GEN_AI_USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+pub(crate) const GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+pub(crate) const GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
+pub(crate) const AWS_BEDROCK_GUARDRAIL_ID: &str = "aws.bedrock.guardrail.id";
+pub(crate) const AWS_REQUEST_ID: &str = "aws.request_id";
+pub(crate) const CLOUD_REGION: &str = "cloud.region";
+
+// Our own.
+pub(crate) const ATTEMPT: &str = "bedrock_grpc.attempt";
+pub(crate) const ATTEMPTS: &str = "bedrock_grpc.attempts";
+/// A counter: members of Bedrock's answers that the schema does not have, by [`MEMBER`].
+pub(crate) const UNKNOWN_MEMBERS: &str = "bedrock_grpc.unknown_members";
+/// A counter: ConverseStreams that ended without their metadata event, and so without usage.
+pub(crate) const MISSING_METADATA: &str = "bedrock_grpc.missing_metadata";
+pub(crate) const MEMBER: &str = "bedrock_grpc.member";
+
+// Values.
+pub(crate) const GRPC: &str = "grpc";
+pub(crate) const AWS_BEDROCK: &str = "aws.bedrock";
+pub(crate) const CHAT: &str = "chat";

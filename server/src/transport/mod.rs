@@ -1,0 +1,163 @@
+//! Listening, health, reflection, and an orderly end.
+
+mod health;
+mod listener;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bedrock_grpc_schema::FILE_DESCRIPTOR_SET;
+use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_server::{BedrockRuntimeServiceServer, SERVICE_NAME};
+use tokio::task::JoinHandle;
+use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
+use tonic::transport::Server;
+
+pub use listener::{Listen, Listener};
+
+use crate::call::{CallLayer, Policy};
+use crate::service::Runtime;
+use crate::upstream::Upstream;
+
+/// The largest gRPC message in bytes, both ways. Bedrock takes requests of 20 MB and more; tonic's default is 4 MiB.
+pub const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
+
+/// How often a silent connection is asked whether its peer still lives. A caller whose machine has died would otherwise
+/// keep its stream, which is paid for, until the model has finished.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A gateway that listens. Dropping it ends it at once; [`Gateway::shutdown`] lets running calls finish.
+pub struct Gateway {
+    address: String,
+    policy: Policy,
+    grace: Duration,
+    health: health::Health,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+/// Why a gateway could not start or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// What was asked for.
+        listen: Listen,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Reflection could not read the schema.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The server failed.
+    #[error("the server failed: {0}")]
+    Serve(#[from] tonic::transport::Error),
+    /// The server's task ended without an answer.
+    #[error("the server's task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Gateway {
+    /// Listens and serves in a task that the gateway owns.
+    ///
+    /// # Errors
+    /// [`TransportError::Listen`] when the address is taken or not ours.
+    pub async fn start(
+        listen: &Listen,
+        upstream: Arc<Upstream>,
+        policy: Policy,
+        grace: Duration,
+    ) -> Result<Self, TransportError> {
+        let listener =
+            Listener::bind(listen).await.map_err(|source| TransportError::Listen { listen: listen.clone(), source })?;
+        let address = listener.address();
+        let (health, health_service) = health::Health::start(Arc::clone(&upstream), SERVICE_NAME).await;
+        let routes = Routes::new(runtime(upstream))
+            .add_service(health_service)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?)
+            .prepare();
+        let server = Server::builder()
+            .tcp_nodelay(true)
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .layer(CallLayer::new(policy.clone()))
+            .add_routes(routes);
+        let draining = policy.draining.clone().cancelled_owned();
+        let server = tokio::spawn(listener.serve(server, draining));
+        Ok(Self { address, policy, grace, health, server })
+    }
+
+    /// Where it listens: `127.0.0.1:50051`, or a Unix socket's path.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Ends orderly: health says NOT_SERVING, connections get GOAWAY, running calls may finish for as long as the grace
+    /// lasts; then they end with UNAVAILABLE, reason DRAINING.
+    ///
+    /// # Errors
+    /// The server's, if it had failed.
+    pub async fn shutdown(mut self) -> Result<(), TransportError> {
+        self.health.stop().await;
+        self.policy.draining.cancel();
+        if let Ok(ended) = tokio::time::timeout(self.grace, &mut self.server).await {
+            return Ok(ended??);
+        }
+        self.policy.terminated.cancel();
+        Ok((&mut self.server).await??)
+    }
+
+    /// Runs until the server fails by itself.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub async fn failed(&mut self) -> TransportError {
+        match (&mut self.server).await {
+            Ok(Ok(())) => TransportError::Listen {
+                listen: Listen::Path(self.address.clone().into()),
+                source: std::io::Error::other("the listener closed"),
+            },
+            Ok(Err(error)) => error.into(),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.policy.draining.cancel();
+        self.policy.terminated.cancel();
+        self.server.abort();
+    }
+}
+
+fn runtime(upstream: Arc<Upstream>) -> BedrockRuntimeServiceServer<Runtime> {
+    BedrockRuntimeServiceServer::new(Runtime::new(upstream))
+        .max_decoding_message_size(MESSAGE_LIMIT)
+        .max_encoding_message_size(MESSAGE_LIMIT)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .send_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Zstd)
+}
+
+fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// Resolves on SIGTERM, as orchestrators send it, or SIGINT (Ctrl-C).
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+        tracing::error!("signals cannot be listened to; only a kill ends this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

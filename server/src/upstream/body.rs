@@ -1,0 +1,59 @@
+//! The body of an answer.
+
+use aws_smithy_types::body::SdkBody;
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+
+use crate::status::Failure;
+
+/// The most that a unary answer may hold: what a gRPC message may.
+const LIMIT: usize = crate::transport::MESSAGE_LIMIT;
+
+/// The body of an answer. Dropping it unread closes the connection, which stops the generation.
+pub struct Body(SdkBody);
+
+impl Body {
+    pub(super) fn new(body: SdkBody) -> Self {
+        Self(body)
+    }
+
+    /// The next piece as it comes off the wire; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Failure::Truncated`] when the connection breaks.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            match self.0.frame().await {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(Failure::Truncated),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// [`Failure::Truncated`] when the connection breaks, [`Failure::AnswerTooLarge`] when it does not fit a message.
+    pub async fn whole(mut self) -> Result<Bytes, Failure> {
+        let expected = usize::try_from(self.0.size_hint().lower()).unwrap_or(usize::MAX);
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        if first.len() == expected {
+            return Ok(first);
+        }
+        let mut whole = BytesMut::with_capacity(expected.clamp(first.len(), LIMIT));
+        whole.extend_from_slice(&first);
+        while let Some(data) = self.chunk().await? {
+            if whole.len() + data.len() > LIMIT {
+                return Err(Failure::AnswerTooLarge(LIMIT));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    }
+}

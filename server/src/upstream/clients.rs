@@ -1,0 +1,160 @@
+//! The SDK's clients, one a Region, and whether they have credentials that Bedrock takes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_bedrockruntime::Client;
+use aws_sdk_bedrockruntime::config::retry::RetryConfig;
+use aws_sdk_bedrockruntime::config::timeout::TimeoutConfig;
+use aws_sdk_bedrockruntime::config::{Builder, Credentials, StalledStreamProtectionConfig};
+use tokio::sync::{Mutex, watch};
+
+/// How long a TCP and TLS connection to Bedrock may take: the SDKs' usual 3.1 s (a lost SYN and its first repeat).
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+
+/// Where and as whom to reach Bedrock. What is not set comes from the environment, the profile and the instance, as
+/// aws-config finds it.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The Region to ask when the model id names none.
+    pub region: Option<String>,
+    /// The endpoint to ask instead of AWS's own, as `http://127.0.0.1:8080`.
+    pub endpoint_url: Option<String>,
+    /// A fixed access key id and secret instead of the default chain; the demo's way to the simulator.
+    pub static_credentials: Option<(String, String)>,
+}
+
+/// Whether calls can be expected to succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Credentials resolve and Bedrock has not refused them.
+    Ready,
+    /// No credentials resolve.
+    NoCredentials,
+    /// Bedrock refused the credentials, also after a reload.
+    Refused,
+}
+
+/// Bedrock, as the gateway reaches it.
+pub struct Upstream {
+    settings: Settings,
+    region: Option<String>,
+    current: RwLock<Generation>,
+    /// Held while credentials are reloaded, so that a burst of refused calls reloads them once.
+    reload: Mutex<()>,
+    readiness: watch::Sender<Readiness>,
+}
+
+/// One load of the configuration and the clients made from it. The SDK's identity cache cannot be emptied, so fresh
+/// credentials mean a new generation.
+struct Generation {
+    number: u64,
+    config: Arc<SdkConfig>,
+    clients: HashMap<String, Client>,
+}
+
+impl Upstream {
+    /// Loads the AWS configuration. Resolves no credentials yet; see [`Upstream::check`].
+    pub async fn load(settings: Settings) -> Self {
+        let config = load(&settings).await;
+        let region = config.region().map(|region| region.as_ref().to_owned());
+        let generation = Generation { number: 0, config: Arc::new(config), clients: HashMap::new() };
+        let (readiness, _) = watch::channel(Readiness::NoCredentials);
+        Self { settings, region, current: RwLock::new(generation), reload: Mutex::new(()), readiness }
+    }
+
+    /// The Region that is asked when a model id names none.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// The client for a Region, made on first use: it owns the connections, so it is kept.
+    pub(super) fn client(&self, region: &str) -> Client {
+        let found = self.current.read().unwrap_or_else(PoisonError::into_inner).clients.get(region).cloned();
+        found.unwrap_or_else(|| {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            let config = Arc::clone(&current.config);
+            current.clients.entry(region.to_owned()).or_insert_with(|| client(&config, region)).clone()
+        })
+    }
+
+    /// The number of the present load of credentials; [`Upstream::refresh`] takes it.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).number
+    }
+
+    /// Loads configuration and credentials anew after Bedrock refused those of `generation`. A no-op when somebody else has
+    /// already done so.
+    pub async fn refresh(&self, generation: u64) {
+        let _guard = self.reload.lock().await;
+        if self.generation() != generation {
+            return;
+        }
+        let config = load(&self.settings).await;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Generation { number: generation + 1, config: Arc::new(config), clients: HashMap::new() };
+    }
+
+    /// Readiness as it changes.
+    #[must_use]
+    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.readiness.subscribe()
+    }
+
+    /// Bedrock has answered a call, or refused it for its credentials, also after a reload.
+    pub fn set_readiness(&self, now: Readiness) {
+        self.readiness.send_if_modified(|was| std::mem::replace(was, now) != now);
+    }
+
+    /// Resolves credentials and sets readiness by it. Returns what stood in the way.
+    ///
+    /// # Errors
+    /// The provider chain's error, for our own log.
+    pub async fn check(&self) -> Result<(), String> {
+        let config = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).config);
+        let resolved = resolve(&config).await;
+        self.set_readiness(if resolved.is_ok() { Readiness::Ready } else { Readiness::NoCredentials });
+        resolved
+    }
+}
+
+async fn resolve(config: &SdkConfig) -> Result<(), String> {
+    // A Bedrock API key needs no resolving. <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html>
+    if std::env::var_os("AWS_BEARER_TOKEN_BEDROCK").is_some_and(|key| !key.is_empty()) {
+        return Ok(());
+    }
+    let Some(provider) = config.credentials_provider() else {
+        return Err("no credentials provider is configured".to_owned());
+    };
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(aws_sdk_bedrockruntime::error::DisplayErrorContext(error).to_string()),
+    }
+}
+
+async fn load(settings: &Settings) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        // Exactly one layer retries, ours (`call::retry`).
+        .retry_config(RetryConfig::disabled())
+        // It ends streams that are slow, and a model that thinks is slow.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some((id, secret)) = &settings.static_credentials {
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "static"));
+    }
+    loader.load().await
+}
+
+fn client(config: &SdkConfig, region: &str) -> Client {
+    Client::from_conf(Builder::from(config).region(Region::new(region.to_owned())).build())
+}

@@ -1,0 +1,104 @@
+//! The gateway's own identity, and the readiness that hangs on it.
+
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::fixture::*;
+
+const SERVICE: &str = "bedrock.runtime.v1.BedrockRuntimeService";
+
+async fn health(gateway: &Gateway, service: &str) -> ServingStatus {
+    let mut health = HealthClient::new(gateway.channel().await);
+    health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap().into_inner().status()
+}
+
+#[tokio::test]
+async fn health_serves_while_credentials_resolve() {
+    let (_simulator, gateway, _) = started().await;
+    assert_eq!(health(&gateway, "").await, ServingStatus::Serving);
+    assert_eq!(health(&gateway, SERVICE).await, ServingStatus::Serving);
+    let mut client = HealthClient::new(gateway.channel().await);
+    let unknown = client.check(HealthCheckRequest { service: "no.such.Service".to_owned() }).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn without_credentials_it_is_not_ready_and_says_so() {
+    let simulator = simulator().await;
+    let gateway =
+        Gateway::builder(&simulator).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY").start().await;
+    assert_eq!(health(&gateway, SERVICE).await, ServingStatus::NotServing);
+    let status = gateway.client().await.converse(converse("demo.model", "Hi")).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "GATEWAY_CREDENTIALS"));
+    assert_eq!(trailer(&status, "grpc-retry-pushback-ms"), Some("-1"));
+    assert_eq!(info(&status, "attempts"), "2");
+    assert!(simulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn credentials_that_bedrock_refuses_turn_readiness_off_after_one_reload() {
+    let (simulator, gateway, mut client) = started().await;
+    let mut watch = HealthClient::new(gateway.channel().await);
+    let mut states = watch.watch(HealthCheckRequest { service: SERVICE.to_owned() }).await.unwrap().into_inner();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let status = client.converse(converse("fault.expired-token", "Hi")).await.unwrap_err();
+    assert_eq!(reason(&status), "GATEWAY_CREDENTIALS");
+    assert_eq!(simulator.requests().len(), 2);
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    // A call that goes through turns it on again.
+    client.converse(converse("demo.model", "Hi")).await.unwrap();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn a_reload_finds_new_credentials() {
+    let simulator = simulator().await;
+    let folder = std::env::temp_dir().join(format!("bedrock-grpc-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("credentials");
+    let write =
+        |id: &str| std::fs::write(&file, format!("[default]\naws_access_key_id={id}\naws_secret_access_key=secret\n"));
+    write("AKIDOLD").unwrap();
+    let gateway = Gateway::builder(&simulator)
+        .without("AWS_ACCESS_KEY_ID")
+        .without("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_SHARED_CREDENTIALS_FILE", &file)
+        .start()
+        .await;
+    write("AKIDNEW").unwrap();
+    let response = gateway.client().await.converse(converse("fault.flaky.1.expired-token", "Hi")).await.unwrap();
+    assert_eq!(response.metadata().get("bedrock-grpc-attempts").unwrap(), "2");
+    let ids: Vec<_> =
+        simulator.requests().iter().map(|r| r.headers["authorization"].to_str().unwrap().to_owned()).collect();
+    assert!(ids[0].contains("AKIDOLD") && ids[1].contains("AKIDNEW"), "{ids:?}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn a_bedrock_api_key_is_enough() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator)
+        .without("AWS_ACCESS_KEY_ID")
+        .without("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_BEARER_TOKEN_BEDROCK", "bedrock-api-key-abc")
+        .start()
+        .await;
+    assert_eq!(health(&gateway, SERVICE).await, ServingStatus::Serving);
+    gateway.client().await.converse(converse("demo.model", "Hi")).await.unwrap();
+    assert_eq!(simulator.requests()[0].headers["authorization"], "Bearer bedrock-api-key-abc");
+}
+
+#[tokio::test]
+async fn without_a_region_the_caller_learns_what_is_missing() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).without("AWS_REGION").start().await;
+    let mut client = gateway.client().await;
+    let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert_eq!(reason(&status), "NO_REGION");
+    // An ARN brings its own.
+    let arn = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x";
+    client.converse(converse(arn, "Hi")).await.unwrap();
+}

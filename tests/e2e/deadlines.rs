@@ -1,0 +1,78 @@
+//! The caller's `grpc-timeout` covers the whole call. The raw client does not act on it, so what is seen is the server's doing.
+
+use std::time::Duration;
+
+use tonic::{Code, Request};
+
+use crate::fixture::raw::with_timeout;
+use crate::fixture::*;
+
+#[tokio::test]
+async fn a_unary_call_ends_at_the_deadline_on_both_sides() {
+    let (simulator, gateway, _) = started().await;
+    let status = with_timeout(&gateway, "Converse", "100m", &converse("fault.stall", "Hi")).await.status;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+    assert_eq!((info(&status, "phase").as_str(), info(&status, "attempts").as_str()), ("request", "1"));
+    simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();
+    gateway.call_line(|line| line["status"] == "DEADLINE_EXCEEDED").await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_at_the_deadline_on_both_sides() {
+    let (simulator, gateway, _) = started().await;
+    let request = converse_stream("fault.stall.after.3", "Hi");
+    let ended = with_timeout(&gateway, "ConverseStream", "500m", &request).await;
+    assert_eq!((ended.status.code(), reason(&ended.status).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+    assert_eq!(
+        (ended.messages, info(&ended.status, "phase").as_str(), info(&ended.status, "events").as_str()),
+        (3, "stream", "3")
+    );
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    gateway.call_line(|line| line["status"] == "DEADLINE_EXCEEDED").await;
+}
+
+#[tokio::test]
+async fn the_deadline_never_comes_out_as_tonics_cancelled() {
+    let (_simulator, gateway, _) = started().await;
+    let request = converse("fault.stall", "Hi");
+    let timeouts: Vec<_> = (0..100).map(|i| format!("{}u", 1000 + i * 97)).collect();
+    let calls = timeouts.iter().map(|timeout| with_timeout(&gateway, "Converse", timeout, &request));
+    for ended in futures::future::join_all(calls).await {
+        assert_eq!(reason(&ended.status), "DEADLINE_EXCEEDED", "{:?}", ended.status);
+    }
+}
+
+#[tokio::test]
+async fn waiting_for_a_retry_never_passes_the_deadline() {
+    let (simulator, gateway, _) = started().await;
+    // Bedrock asks for 10 s, the caller has 5: no use in waiting, so the caller learns at once what is the matter.
+    let request = converse("fault.retry-after.10", "Hi");
+    let status = with_timeout(&gateway, "Converse", "5S", &request).await.status;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "THROTTLING"));
+    assert_eq!(simulator.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_malformed_timeout_is_refused() {
+    let (simulator, gateway, _) = started().await;
+    for malformed in ["soon", "1", "S", "123456789S", "1x"] {
+        let status = with_timeout(&gateway, "Converse", malformed, &converse("demo.model", "Hi")).await.status;
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::InvalidArgument, "MALFORMED_TIMEOUT"),
+            "{malformed}"
+        );
+        assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, "grpc-timeout");
+    }
+    assert!(simulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_long_deadline_is_none_in_practice() {
+    let (_simulator, gateway, mut client) = started().await;
+    let ended = with_timeout(&gateway, "Converse", "99999999H", &converse("demo.model", "Hi")).await;
+    assert_eq!(ended.status.code(), Code::Ok);
+    let mut request = Request::new(converse("demo.model", "Hi"));
+    request.set_timeout(Duration::from_secs(60));
+    client.converse(request).await.unwrap();
+}

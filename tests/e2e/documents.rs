@@ -1,0 +1,78 @@
+//! Documents come through as exact text, both ways.
+
+use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
+use bedrock_grpc_schema::runtime::v1::*;
+use bedrock_simulator::{Answer, frames};
+use http::StatusCode;
+
+use crate::fixture::*;
+
+const TEXT: &str =
+    r#"{"zeta":{"type":"integer","maximum":12345678901234567890},"alpha":[1.0,1e400,-0.0],"mid":"caf\u00e9"}"#;
+
+fn with_tool(schema: Document) -> ConverseRequest {
+    let schema = ToolInputSchema { member: Some(tool_input_schema::Member::Json(schema)) };
+    let spec = ToolSpecification { name: Some("t".into()), input_schema: Some(schema), ..Default::default() };
+    let tools = vec![Tool { member: Some(tool::Member::ToolSpec(spec)) }];
+    ConverseRequest {
+        tool_config: Some(ToolConfiguration { tools, tool_choice: None }),
+        ..converse("demo.model", "Hi")
+    }
+}
+
+#[tokio::test]
+async fn a_tools_schema_reaches_bedrock_letter_by_letter() {
+    let (simulator, _gateway, mut client) = started().await;
+    simulator.script(short_answer());
+    client.converse(with_tool(exact(TEXT))).await.unwrap();
+    let body = String::from_utf8(simulator.requests()[0].body.to_vec()).unwrap();
+    assert!(body.contains(&format!(r#""inputSchema":{{"json":{TEXT}}}"#)), "{body}");
+}
+
+#[tokio::test]
+async fn the_same_request_is_the_same_body_every_time_so_that_the_prompt_cache_hits() {
+    let (simulator, _gateway, mut client) = started().await;
+    let mut request = with_tool(exact(r#"{"type":"object","properties":{"b":{},"a":{},"d":{},"c":{}}}"#));
+    let cache_point = CachePointBlock { r#type: Some("default".into()), ..Default::default() };
+    let tools = &mut request.tool_config.as_mut().unwrap().tools;
+    tools.push(Tool { member: Some(tool::Member::CachePoint(cache_point)) });
+    let mut read = Vec::new();
+    for _ in 0..6 {
+        let usage = client.converse(request.clone()).await.unwrap().into_inner().usage.unwrap();
+        read.push(usage.cache_read_input_tokens.unwrap_or_default() > 0);
+    }
+    assert_eq!(read, [false, true, true, true, true, true]);
+    let bodies: std::collections::HashSet<_> = simulator.requests().into_iter().map(|r| r.body).collect();
+    assert_eq!(bodies.len(), 1);
+}
+
+#[tokio::test]
+async fn a_tools_arguments_come_back_letter_by_letter() {
+    let (simulator, _gateway, mut client) = started().await;
+    let body = format!(
+        r#"{{"output":{{"message":{{"role":"assistant","content":[{{"toolUse":{{"toolUseId":"i","name":"t","input":{TEXT}}}}}]}}}},"additionalModelResponseFields":{TEXT}}}"#
+    );
+    simulator.script(Answer::json(StatusCode::OK, body));
+    let answer = client.converse(converse("demo.model", "Hi")).await.unwrap().into_inner();
+    assert_eq!(answer.additional_model_response_fields, Some(exact(TEXT)));
+    let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
+    let Some(content_block::Member::ToolUse(tool)) = &message.content[0].member else { panic!("no tool use") };
+    assert_eq!(tool.input, Some(exact(TEXT)));
+    // The caller sends it back in the next turn.
+    simulator.script(short_answer());
+    let mut next = converse("demo.model", "Hi");
+    next.messages.push(message);
+    client.converse(next).await.unwrap();
+    let body = String::from_utf8(simulator.requests()[1].body.to_vec()).unwrap();
+    assert!(body.contains(&format!(r#""input":{TEXT}"#)), "{body}");
+}
+
+#[tokio::test]
+async fn an_events_document_comes_back_letter_by_letter() {
+    let (simulator, _gateway, mut client) = started().await;
+    let stop = format!(r#"{{"stopReason":"end_turn","additionalModelResponseFields":{TEXT}}}"#);
+    simulator.script(Answer::events([frames::event("messageStop", stop.as_bytes())]));
+    let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
+    let Some(Event::MessageStop(stop)) = stream.message().await.unwrap().unwrap().member else { panic!("no stop") };
+    assert_eq!(stop.additional_model_response_fields, Some(exact(TEXT)));
+}

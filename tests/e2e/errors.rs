@@ -1,0 +1,366 @@
+//! The error table, row by row, in every phase: as an HTTP answer, as a stream's first frame, in mid-stream.
+
+use std::time::Duration;
+
+use bedrock_grpc_schema::runtime::v1::*;
+use bedrock_simulator::{Answer, Chunk, Simulator, frames};
+use futures::future::join_all;
+use http::StatusCode;
+use tonic::{Code, Status};
+use tonic_types::ErrorDetails;
+
+use crate::fixture::*;
+
+/// What `grpc-retry-pushback-ms` says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pushback {
+    None,
+    Stop,
+    Delay,
+}
+use Pushback::{Delay, None as Nothing, Stop};
+
+/// A row of the table: the simulator's fault, and what the caller sees of it.
+struct Row {
+    fault: &'static str,
+    code: Code,
+    reason: &'static str,
+    pushback: Pushback,
+    /// How often Bedrock is asked, as long as nothing has come.
+    attempts: u32,
+    /// The details beyond ErrorInfo, RequestInfo and RetryInfo.
+    also: fn(&ErrorDetails) -> bool,
+}
+
+const fn row(
+    fault: &'static str,
+    code: Code,
+    reason: &'static str,
+    pushback: Pushback,
+    attempts: u32,
+    also: fn(&ErrorDetails) -> bool,
+) -> Row {
+    Row { fault, code, reason, pushback, attempts, also }
+}
+
+fn any(_: &ErrorDetails) -> bool {
+    true
+}
+
+fn quota(d: &ErrorDetails) -> bool {
+    d.quota_failure().is_some_and(|q| !q.violations.is_empty())
+}
+
+const ROWS: &[Row] = &[
+    row("validation", Code::InvalidArgument, "VALIDATION", Nothing, 1, any),
+    row("access-denied", Code::PermissionDenied, "ACCESS_DENIED", Nothing, 1, |d| {
+        d.help().is_some_and(|h| h.links.len() == 2)
+    }),
+    row("resource-not-found", Code::NotFound, "RESOURCE_NOT_FOUND", Nothing, 1, |d| d.resource_info().is_some()),
+    row("ftu-form-not-filled", Code::FailedPrecondition, "FTU_FORM_NOT_FILLED", Nothing, 1, |d| {
+        d.precondition_failure().is_some() && d.help().is_some()
+    }),
+    row("opt-in-required", Code::FailedPrecondition, "OPT_IN_REQUIRED", Nothing, 1, |d| {
+        d.precondition_failure().is_some()
+    }),
+    row("throttling", Code::ResourceExhausted, "THROTTLING", Delay, 3, |d| {
+        quota(d) && d.quota_failure().unwrap().violations[0].subject.ends_with("requests per minute")
+    }),
+    row("throttling-tokens", Code::ResourceExhausted, "THROTTLING", Delay, 3, |d| {
+        quota(d) && d.quota_failure().unwrap().violations[0].subject.ends_with("tokens per minute")
+    }),
+    row("throttling-daily", Code::ResourceExhausted, "THROTTLING", Stop, 1, |d| {
+        quota(d) && d.quota_failure().unwrap().violations[0].subject.ends_with("tokens per day")
+    }),
+    row("service-quota-exceeded", Code::ResourceExhausted, "SERVICE_QUOTA_EXCEEDED", Stop, 1, quota),
+    row("service-unavailable", Code::Unavailable, "SERVICE_UNAVAILABLE", Delay, 3, any),
+    row("model-not-ready", Code::Unavailable, "MODEL_NOT_READY", Delay, 3, any),
+    row("internal-server", Code::Internal, "INTERNAL_SERVER", Delay, 2, any),
+    row("model-timeout", Code::DeadlineExceeded, "MODEL_TIMEOUT", Delay, 1, any),
+    row("model-error", Code::Unavailable, "MODEL_ERROR", Stop, 2, any),
+    row("model-error-429", Code::Unavailable, "MODEL_ERROR", Stop, 2, any),
+    row("model-error-400", Code::InvalidArgument, "MODEL_ERROR", Stop, 2, any),
+    row("model-stream-error-500", Code::Unavailable, "MODEL_STREAM_ERROR", Stop, 2, any),
+    row("conflict", Code::Aborted, "CONFLICT", Nothing, 1, any),
+    row("expired-token", Code::Unavailable, "GATEWAY_CREDENTIALS", Stop, 2, any),
+    row("unrecognized-client", Code::Unavailable, "GATEWAY_CREDENTIALS", Stop, 2, any),
+    row("invalid-signature", Code::Unavailable, "GATEWAY_CREDENTIALS", Stop, 2, any),
+];
+
+/// Rows that exist as HTTP answers only.
+const HTTP_ROWS: &[Row] = &[
+    row("unknown", Code::Unknown, "TEAPOT", Nothing, 1, any),
+    row("http-400", Code::InvalidArgument, "HTTP_400", Nothing, 1, any),
+    row("http-413", Code::InvalidArgument, "HTTP_413", Nothing, 1, any),
+    row("http-403", Code::PermissionDenied, "HTTP_403", Nothing, 1, any),
+    row("http-404", Code::NotFound, "HTTP_404", Nothing, 1, any),
+    row("http-408", Code::DeadlineExceeded, "HTTP_408", Delay, 1, any),
+    row("http-429", Code::ResourceExhausted, "HTTP_429", Delay, 3, any),
+    row("http-500", Code::Internal, "HTTP_500", Delay, 2, any),
+    row("http-502", Code::Unavailable, "HTTP_502", Delay, 3, any),
+    row("http-503", Code::Unavailable, "HTTP_503", Delay, 3, any),
+    row("http-504", Code::DeadlineExceeded, "HTTP_504", Delay, 1, any),
+    row("http-418", Code::Unknown, "HTTP_418", Nothing, 1, any),
+    row("reset", Code::Unavailable, "UNREACHABLE", Delay, 3, any),
+];
+
+impl Row {
+    /// Everything about a status that does not depend on the phase.
+    fn check(&self, status: &Status, phase: &str, attempts: u32) {
+        let context = format!("{} in {phase}: {status:?}", self.fault);
+        assert_eq!(status.code(), self.code, "{context}");
+        assert_eq!(reason(status), self.reason, "{context}");
+        assert_eq!(info(status, "phase"), phase, "{context}");
+        assert_eq!(info(status, "attempts"), attempts.to_string(), "{context}");
+        assert_eq!(info(status, "region"), "us-east-1", "{context}");
+        assert!(info(status, "model_id").starts_with(&format!("fault.{}", self.fault)), "{context}");
+        assert_eq!(info(status, "retryable"), (self.pushback == Delay).to_string(), "{context}");
+        assert!((self.also)(&details(status)), "{context}");
+        let request_id = &details(status).request_info().unwrap().request_id.clone();
+        if self.reason != "UNREACHABLE" {
+            assert!(request_id.len() > 30, "{context}");
+            assert_eq!(&info(status, "aws_request_id"), request_id, "{context}");
+            assert_eq!(trailer(status, "x-amzn-requestid"), Some(request_id.as_str()), "{context}");
+        }
+        let pushback = trailer(status, "grpc-retry-pushback-ms");
+        let delay = details(status).retry_info().and_then(|r| r.retry_delay);
+        match self.pushback {
+            Nothing => assert_eq!((pushback, delay), (None, None), "{context}"),
+            Stop => assert_eq!((pushback, delay), (Some("-1"), None), "{context}"),
+            Delay => {
+                let millis: u64 = pushback.unwrap_or_else(|| panic!("{context}")).parse().unwrap();
+                assert_eq!(delay, Some(Duration::from_millis(millis)), "{context}");
+                let seconds: u64 = trailer(status, "retry-after").unwrap().parse().unwrap();
+                assert_eq!(seconds, millis.div_ceil(1000), "{context}");
+            }
+        }
+    }
+}
+
+/// How often the simulator was asked for exactly this model.
+fn asked(simulator: &Simulator, model_id: &str) -> usize {
+    simulator.requests().iter().filter(|r| r.path.contains(&format!("/model/{model_id}/"))).count()
+}
+
+#[tokio::test]
+async fn every_row_holds_for_a_unary_call() {
+    let (simulator, _gateway, client) = started().await;
+    let checks = ROWS.iter().chain(HTTP_ROWS).map(|row| {
+        let (mut client, simulator) = (client.clone(), &simulator);
+        async move {
+            let model = format!("fault.{}", row.fault);
+            let status = client.converse(converse(&model, "Hi")).await.unwrap_err();
+            row.check(&status, "request", row.attempts);
+            assert_eq!(info(&status, "operation"), "Converse");
+            assert_eq!(asked(simulator, &model), row.attempts as usize, "{model}");
+        }
+    });
+    join_all(checks).await;
+}
+
+#[tokio::test]
+async fn every_row_holds_for_a_stream_before_its_headers() {
+    let (_simulator, _gateway, client) = started().await;
+    let checks = ROWS.iter().chain(HTTP_ROWS).filter(|row| !row.fault.contains("stream-error")).map(|row| {
+        let mut client = client.clone();
+        async move {
+            let status =
+                client.converse_stream(converse_stream(&format!("fault.{}", row.fault), "Hi")).await.unwrap_err();
+            row.check(&status, "request", row.attempts);
+            assert_eq!(info(&status, "operation"), "ConverseStream");
+        }
+    });
+    join_all(checks).await;
+}
+
+#[tokio::test]
+async fn every_row_holds_for_a_streams_first_frame_and_is_retried() {
+    let (simulator, _gateway, client) = started().await;
+    let checks = ROWS.iter().map(|row| {
+        let (mut client, simulator) = (client.clone(), &simulator);
+        async move {
+            let model = format!("fault.{}.after.0", row.fault);
+            // The call itself fails: nothing has gone to the caller, so its own policy may retry.
+            let status = client.converse_stream(converse_stream(&model, "Hi")).await.unwrap_err();
+            row.check(&status, "first_event", row.attempts);
+            assert_eq!(asked(simulator, &model), row.attempts as usize, "{model}");
+        }
+    });
+    join_all(checks).await;
+}
+
+#[tokio::test]
+async fn every_row_holds_in_mid_stream_and_is_not_retried() {
+    let (simulator, _gateway, client) = started().await;
+    let checks = ROWS.iter().map(|row| {
+        let (mut client, simulator) = (client.clone(), &simulator);
+        async move {
+            let model = format!("fault.{}.after.3", row.fault);
+            let mut stream =
+                client.converse_stream(converse_stream(&model, "Tell me more")).await.unwrap().into_inner();
+            for _ in 0..3 {
+                assert!(stream.message().await.unwrap().is_some());
+            }
+            let status = stream.message().await.unwrap_err();
+            row.check(&status, "stream", 1);
+            assert_eq!(info(&status, "events"), "3");
+            assert_eq!(asked(simulator, &model), 1, "{model}");
+        }
+    });
+    join_all(checks).await;
+}
+
+#[tokio::test]
+async fn an_error_frame_is_an_exception_too() {
+    let (_simulator, _gateway, mut client) = started().await;
+    let mut stream = client.converse_stream(converse_stream("fault.error.after.2", "Hi")).await.unwrap().into_inner();
+    for _ in 0..2 {
+        stream.message().await.unwrap().unwrap();
+    }
+    let status = stream.message().await.unwrap_err();
+    assert_eq!((info(&status, "phase").as_str(), info(&status, "events").as_str()), ("stream", "2"));
+    assert_ne!(info(&status, "aws_error_code"), "");
+}
+
+#[tokio::test]
+async fn a_delay_that_bedrock_gives_is_passed_on() {
+    let (_simulator, _gateway, mut client) = started().await;
+    // Longer than we wait ourselves, so Bedrock is asked once.
+    let status = client.converse(converse("fault.retry-after.45", "Hi")).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(info(&status, "attempts"), "1");
+    assert_eq!(trailer(&status, "grpc-retry-pushback-ms"), Some("45000"));
+    assert_eq!(trailer(&status, "retry-after"), Some("45"));
+    assert_eq!(details(&status).retry_info().unwrap().retry_delay, Some(Duration::from_secs(45)));
+}
+
+#[tokio::test]
+async fn a_validation_exception_names_its_field() {
+    let (_simulator, _gateway, mut client) = started().await;
+    let status = client.converse(converse("demo.model", " ")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let violations = details(&status).bad_request().unwrap().field_violations.clone();
+    assert!(violations[0].field.starts_with("messages[0].content[0]"), "{violations:?}");
+}
+
+#[tokio::test]
+async fn account_ids_are_redacted_unless_asked_for() {
+    let simulator = simulator().await;
+    let message = "User: arn:aws:sts::123456789012:assumed-role/Admin/me is not authorized";
+    let answer = || Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, message);
+    for (exposed, flags) in [(false, &[][..]), (true, &["--expose-upstream-messages"][..])] {
+        let gateway = flags.iter().fold(Gateway::builder(&simulator), |builder, flag| builder.arg(flag)).start().await;
+        simulator.script(answer());
+        let status = gateway.client().await.converse(converse("demo.model", "Hi")).await.unwrap_err();
+        assert_eq!(status.message().contains("123456789012"), exposed, "{}", status.message());
+        assert_eq!(status.message().contains("Admin"), exposed, "{}", status.message());
+        // Our own log has it in full.
+        let line = gateway.call_line(|_| true).await;
+        assert!(line["error"].as_str().unwrap().contains("123456789012"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn long_and_foreign_messages_fit_the_trailers() {
+    let (simulator, _gateway, mut client) = started().await;
+    let text = "\u{201c}prompt\u{201d} is too long \u{2014} ".repeat(2000);
+    simulator.script(Answer::exception("ValidationException", StatusCode::BAD_REQUEST, &text));
+    let status = client.converse(converse(&"m".repeat(2000).replace("mm", "m."), "Hi")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(!status.message().is_empty() && status.message().len() <= 1024);
+    assert!(text.starts_with(status.message()), "{}", status.message());
+    let percent_encoded: usize = status.message().bytes().map(|b| if b.is_ascii() { 1 } else { 3 }).sum();
+    assert!(percent_encoded + status.details().len() * 4 / 3 < 8 * 1024);
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_its_field_and_bedrock_is_not_asked() {
+    let (simulator, _gateway, mut client) = started().await;
+    let block = |member| ConverseRequest {
+        messages: vec![Message { role: Some("user".into()), content: vec![ContentBlock { member }] }],
+        ..converse("demo.model", "")
+    };
+    let tool_use =
+        |input| Some(content_block::Member::ToolUse(ToolUseBlock { input: Some(input), ..Default::default() }));
+    let infinite = InferenceConfiguration { temperature: Some(f32::NAN), ..Default::default() };
+    let cases = [
+        (ConverseRequest::default(), "modelId"),
+        (ConverseRequest { model_id: Some(String::new()), ..Default::default() }, "modelId"),
+        (block(None), "messages[0].content[0]"),
+        (block(tool_use(exact("{\"secret"))), "messages[0].content[0].toolUse.input"),
+        (block(tool_use(Document { form: None })), "messages[0].content[0].toolUse.input"),
+        (block(Some(content_block::Member::Unrecognized(exact("\"secret\"")))), "messages[0].content[0]"),
+        (
+            ConverseRequest { inference_config: Some(infinite), ..converse("demo.model", "Hi") },
+            "inferenceConfig.temperature",
+        ),
+    ];
+    for (request, field) in cases {
+        let status = client.converse(request).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::InvalidArgument, "VALIDATION"),
+            "{field}: {status:?}"
+        );
+        assert_eq!((info(&status, "phase").as_str(), info(&status, "attempts").as_str()), ("admission", "0"));
+        let violations = details(&status).bad_request().unwrap().field_violations.clone();
+        assert_eq!(violations[0].field, field, "{status:?}");
+        assert!(!violations[0].description.is_empty());
+        assert!(!format!("{status:?}").contains("secret"));
+    }
+    assert!(simulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_data_loss() {
+    let (simulator, gateway, mut client) = started().await;
+    for body in ["{\"stopReason\": {\"secret\": 1}}", "secret", ""] {
+        // Once more than it is asked for: the second attempt finds the same.
+        for _ in 0..2 {
+            simulator.script(Answer::json(StatusCode::OK, body));
+        }
+        let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::DataLoss, "DATA_LOSS"), "{body}");
+        assert!(!format!("{status:?}").contains("secret"));
+    }
+    gateway.call_line(|_| true).await;
+    assert!(!gateway.log.text().contains("secret"));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_unavailable() {
+    let (simulator, _gateway, mut client) = started().await;
+    for _ in 0..3 {
+        simulator.script(Answer::json(StatusCode::OK, "{\"stopReason\":").then(Chunk::Cut));
+    }
+    let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "STREAM_TRUNCATED"));
+    assert_eq!(info(&status, "attempts"), "3");
+}
+
+#[tokio::test]
+async fn an_exceptions_members_are_told() {
+    let (simulator, _gateway, mut client) = started().await;
+    let payload = br#"{"message":"m","originalStatusCode":429,"originalMessage":"slow"}"#;
+    let start = frames::event("messageStart", br#"{"role":"assistant"}"#);
+    simulator.script(Answer::events([start, frames::exception("modelStreamErrorException", payload)]));
+    let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
+    stream.message().await.unwrap().unwrap();
+    let status = stream.message().await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unavailable, "m"));
+    assert_eq!(info(&status, "original_status_code"), "429");
+    assert_eq!(info(&status, "aws_error_code"), "ModelStreamErrorException");
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unavailable_and_was_tried_three_times() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let gateway = Gateway::builder_for(&format!("http://{address}")).start().await;
+    let status = gateway.client().await.converse(converse("demo.model", "Hi")).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UNREACHABLE"));
+    assert_eq!(info(&status, "attempts"), "3");
+    assert!(trailer(&status, "grpc-retry-pushback-ms").is_some());
+    assert!(!status.message().contains(&address.to_string()), "{}", status.message());
+}

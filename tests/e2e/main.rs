@@ -1,0 +1,22 @@
+//! End to end: the real binary, real sockets, real clients; Bedrock is the simulator.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test speaks by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod fixture;
+
+mod calls;
+mod cancellation;
+mod credentials;
+mod deadlines;
+mod demo;
+mod documents;
+mod errors;
+mod every_field;
+mod retries;
+mod streams;
+mod telemetry;
+mod transport;
+mod unknown;

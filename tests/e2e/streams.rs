@@ -1,0 +1,152 @@
+//! How streams end: exactly one status, and never an invented success.
+
+use bedrock_grpc_schema::runtime::v1::ConverseStreamResponse;
+use bedrock_simulator::{Answer, frames};
+use tonic::{Code, Status, Streaming};
+
+use crate::fixture::*;
+
+/// The events until the end, and the status that is it.
+async fn drain(mut stream: Streaming<ConverseStreamResponse>) -> (usize, Result<(), Status>) {
+    let mut events = 0;
+    loop {
+        match stream.message().await {
+            Ok(Some(_)) => events += 1,
+            Ok(None) => return (events, Ok(())),
+            Err(status) => return (events, Err(status)),
+        }
+    }
+}
+
+async fn broken(fault: &str) -> (usize, Status) {
+    let (_simulator, _gateway, mut client) = started().await;
+    let stream = client.converse_stream(converse_stream(fault, "Hi")).await.unwrap().into_inner();
+    let (events, end) = drain(stream).await;
+    (events, end.expect_err("a broken stream ended as a success"))
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_in_order_but_without_a_stop_reason_is_truncated() {
+    let (events, status) = broken("fault.truncate.after.5").await;
+    assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
+    assert_eq!((info(&status, "phase").as_str(), info(&status, "events").as_str()), ("stream", "5"));
+}
+
+#[tokio::test]
+async fn a_stream_cut_within_a_frame_is_truncated() {
+    let (events, status) = broken("fault.cut.after.5").await;
+    assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
+}
+
+#[tokio::test]
+async fn a_stream_cut_anywhere_within_a_frame_is_truncated() {
+    let (simulator, _gateway, mut client) = started().await;
+    let frames = stream_frames(1);
+    let last = frames.last().unwrap();
+    // In the prelude, right after it, in the headers, in the payload, before the last byte. After messageStop too: what
+    // was cut is usage.
+    for length in [1, 11, 12, 13, 40, last.len() - 1] {
+        let mut cut = frames[..frames.len() - 1].to_vec();
+        cut.push(last.slice(..length));
+        simulator.script(Answer::events(cut));
+        let stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
+        let (events, end) = drain(stream).await;
+        assert_eq!((events, end.map_err(|s| reason(&s))), (3, Err("STREAM_TRUNCATED".to_owned())), "cut at {length}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_connection_is_reset_is_truncated() {
+    let (events, status) = broken("fault.reset.after.5").await;
+    assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
+}
+
+#[tokio::test]
+async fn a_frame_with_a_wrong_checksum_is_data_loss() {
+    let (events, status) = broken("fault.corrupt.after.5").await;
+    assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::DataLoss, "DATA_LOSS"));
+}
+
+#[tokio::test]
+async fn an_event_that_is_no_json_is_data_loss() {
+    let (events, status) = broken("fault.garbage.after.5").await;
+    assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::DataLoss, "DATA_LOSS"));
+}
+
+#[tokio::test]
+async fn what_breaks_before_the_first_event_is_retried_and_fails_the_call() {
+    let (simulator, _gateway, mut client) = started().await;
+    for (fault, code, attempts) in [
+        ("fault.truncate.after.0", Code::Unavailable, 3),
+        ("fault.cut.after.0", Code::Unavailable, 3),
+        ("fault.corrupt.after.0", Code::DataLoss, 2),
+        ("fault.garbage.after.0", Code::DataLoss, 2),
+    ] {
+        simulator.clear_requests();
+        let status = client.converse_stream(converse_stream(fault, "Hi")).await.unwrap_err();
+        assert_eq!((status.code(), info(&status, "phase").as_str()), (code, "first_event"), "{fault}: {status:?}");
+        assert_eq!(simulator.requests().len(), attempts, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_metadata_is_a_success_without_usage_and_counted() {
+    let simulator = simulator().await;
+    let collector = Collector::start().await;
+    let gateway = Gateway::builder(&simulator).env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint).start().await;
+    let mut client = gateway.client().await;
+    let stream = client.converse_stream(converse_stream("fault.no-metadata", "Hi")).await.unwrap().into_inner();
+    assert!(drain(stream).await.1.is_ok());
+    let line = gateway.call_line(|_| true).await;
+    assert_eq!((&line["status"], line.get("output_tokens")), (&"OK".into(), None));
+    gateway.terminate();
+    collector.counts("bedrock_grpc.missing_metadata", &[("", 1)]).await;
+}
+
+#[tokio::test]
+async fn a_silent_stream_ends_by_the_idle_timeout() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--idle-timeout").arg("50ms").start().await;
+    let mut client = gateway.client().await;
+    let stream = client.converse_stream(converse_stream("fault.stall.after.3", "Hi")).await.unwrap().into_inner();
+    let (events, end) = drain(stream).await;
+    let status = end.unwrap_err();
+    assert_eq!((events, status.code(), reason(&status).as_str()), (3, Code::DeadlineExceeded, "IDLE_TIMEOUT"));
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_start_ends_by_the_first_event_timeout() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--first-event-timeout").arg("50ms").start().await;
+    let mut client = gateway.client().await;
+    for fault in ["fault.stall", "fault.stall.after.0"] {
+        let status = client.converse_stream(converse_stream(fault, "Hi")).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::DeadlineExceeded, "FIRST_EVENT_TIMEOUT"),
+            "{fault}"
+        );
+        assert_eq!(info(&status, "attempts"), "1");
+    }
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_long_stream_is_not_read_ahead_of_its_caller() {
+    let (simulator, _gateway, mut client) = started().await;
+    // 64 MB: far more than all the windows and socket buffers on the way hold.
+    let delta = format!(r#"{{"contentBlockIndex":0,"delta":{{"text":"{}"}}}}"#, "x".repeat(32 << 10));
+    let delta = frames::event("contentBlockDelta", delta.as_bytes());
+    let mut events = stream_frames(0);
+    events.splice(1..1, std::iter::repeat_n(delta, 2000));
+    simulator.script(Answer::events(events));
+    let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
+    stream.message().await.unwrap().unwrap();
+    // Nobody reads, so the simulator cannot finish; once somebody does, every event comes.
+    assert_eq!(*simulator.open_streams().borrow(), 1);
+    let (events, end) = drain(stream).await;
+    assert!(end.is_ok());
+    assert_eq!(events, 2000 + 2);
+}

@@ -1,0 +1,100 @@
+//! Traces as a collector receives them.
+
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+
+use crate::fixture::*;
+
+async fn traced() -> (bedrock_simulator::Simulator, Collector, Gateway) {
+    let simulator = simulator().await;
+    let collector = Collector::start().await;
+    let gateway = Gateway::builder(&simulator)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
+        .env("OTEL_BSP_SCHEDULE_DELAY", "50")
+        .start()
+        .await;
+    (simulator, collector, gateway)
+}
+
+#[tokio::test]
+async fn a_call_is_a_server_span_in_the_callers_trace_with_a_client_span_and_its_attempts() {
+    let (_simulator, collector, gateway) = traced().await;
+    let mut request = tonic::Request::new(converse_stream("fault.flaky.1.service-unavailable", "a secret"));
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+    request.get_mut().inference_config =
+        Some(bedrock_grpc_schema::runtime::v1::InferenceConfiguration { max_tokens: Some(77), ..Default::default() });
+    let mut stream = gateway.client().await.converse_stream(request).await.unwrap().into_inner();
+    let mut usage = None;
+    while let Some(event) = stream.message().await.unwrap() {
+        if let Some(bedrock_grpc_schema::runtime::v1::converse_stream_response::Member::Metadata(metadata)) =
+            event.member
+        {
+            usage = metadata.usage;
+        }
+    }
+    let usage = usage.unwrap();
+
+    let server = collector.span(|span| span.kind() == SpanKind::Server).await;
+    assert_eq!(server.name, "bedrock.runtime.v1.BedrockRuntimeService/ConverseStream");
+    assert_eq!(hex(&server.trace_id), "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(hex(&server.parent_span_id), "b7ad6b7169203331");
+    let of_server = |name| attribute(&server.attributes, name);
+    assert_eq!(of_server("rpc.system.name"), "grpc");
+    assert_eq!(of_server("rpc.method"), "bedrock.runtime.v1.BedrockRuntimeService/ConverseStream");
+    assert_eq!(of_server("rpc.response.status_code"), "OK");
+
+    let client = collector.span(|span| span.kind() == SpanKind::Client).await;
+    assert_eq!(client.name, "chat fault.flaky.1.service-unavailable");
+    assert_eq!(client.parent_span_id, server.span_id);
+    let of_client = |name| attribute(&client.attributes, name);
+    assert_eq!(of_client("gen_ai.operation.name"), "chat");
+    assert_eq!(of_client("gen_ai.provider.name"), "aws.bedrock");
+    assert_eq!(of_client("gen_ai.request.model"), "fault.flaky.1.service-unavailable");
+    assert_eq!(of_client("gen_ai.request.max_tokens"), "77");
+    assert!(of_client("gen_ai.response.finish_reasons").contains("end_turn"));
+    assert_eq!(of_client("gen_ai.usage.input_tokens"), usage.input_tokens.unwrap().to_string());
+    assert_eq!(of_client("gen_ai.usage.output_tokens"), usage.output_tokens.unwrap().to_string());
+
+    let first = collector.span(|span| span.name == "attempt 1").await;
+    let second = collector.span(|span| span.name == "attempt 2").await;
+    for attempt in [&first, &second] {
+        assert_eq!(attempt.parent_span_id, client.span_id);
+        assert_eq!(attribute(&attempt.attributes, "cloud.region"), "us-east-1");
+    }
+    assert_eq!(attribute(&first.attributes, "error.type"), "SERVICE_UNAVAILABLE");
+    assert_eq!(attribute(&second.attributes, "error.type"), "");
+    assert!(!format!("{:?}", collector.spans()).contains("secret"));
+
+    let line = gateway.call_line(|_| true).await;
+    assert_eq!(line["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+}
+
+#[tokio::test]
+async fn a_failed_call_says_so_in_its_spans() {
+    let (_simulator, collector, gateway) = traced().await;
+    let mut client = gateway.client().await;
+    client.converse(converse("fault.model-timeout", "Hi")).await.unwrap_err();
+    let server = collector.span(|span| span.kind() == SpanKind::Server).await;
+    assert_eq!(attribute(&server.attributes, "rpc.response.status_code"), "DEADLINE_EXCEEDED");
+    assert_eq!(attribute(&server.attributes, "error.type"), "MODEL_TIMEOUT");
+    assert_eq!(server.status.unwrap().code(), StatusCode::Error);
+    let client = collector.span(|span| span.kind() == SpanKind::Client).await;
+    assert_eq!(attribute(&client.attributes, "error.type"), "MODEL_TIMEOUT");
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_midway_is_no_success_in_its_spans() {
+    let (_simulator, collector, gateway) = traced().await;
+    let mut client = gateway.client().await;
+    let mut stream =
+        client.converse_stream(converse_stream("fault.truncate.after.3", "Hi")).await.unwrap().into_inner();
+    while stream.message().await.is_ok_and(|event| event.is_some()) {}
+    let server = collector.span(|span| span.kind() == SpanKind::Server).await;
+    assert_eq!(attribute(&server.attributes, "rpc.response.status_code"), "UNAVAILABLE");
+    assert_eq!(attribute(&server.attributes, "error.type"), "STREAM_TRUNCATED");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,181 @@
+//! Listening, reflection, the wire itself, and the end.
+
+use std::future::Future as _;
+
+use prost::Message as _;
+use tokio::net::{TcpStream, UnixStream};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::fixture::*;
+
+#[tokio::test]
+async fn an_early_failure_is_one_headers_frame_with_end_stream() {
+    let (_simulator, gateway, _) = started().await;
+    for fault in ["fault.validation", "fault.throttling-daily", "fault.validation.after.0", "fault.model-timeout"] {
+        let request = converse_stream(fault, "Hi").encode_to_vec();
+        let response = raw::raw(&gateway, &raw::path("ConverseStream"), &[], &request).await;
+        assert!(response.body().is_end_stream(), "{fault}: headers did not end the stream");
+        let headers = response.headers();
+        assert!(headers.contains_key("grpc-status") && headers.contains_key("grpc-status-details-bin"), "{headers:?}");
+        assert_ne!(headers["grpc-status"], "0");
+        let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+        assert!(size < 8 * 1024, "{size} bytes of headers");
+    }
+}
+
+#[tokio::test]
+async fn a_success_starts_with_headers_that_do_not_end_the_stream() {
+    let (_simulator, gateway, _) = started().await;
+    let response =
+        raw::raw(&gateway, &raw::path("ConverseStream"), &[], &converse_stream("demo.model", "Hi").encode_to_vec())
+            .await;
+    assert!(!response.body().is_end_stream());
+    assert!(!response.headers().contains_key("grpc-status"));
+    let ended = raw::ended(response).await;
+    assert_eq!(ended.status.code(), Code::Ok);
+    assert!(ended.messages > 10);
+}
+
+#[tokio::test]
+async fn statuses_that_the_grpc_library_makes_get_details_too() {
+    let (simulator, gateway, mut client) = started().await;
+    let too_large = client.converse(converse("demo.model", &"x".repeat(33 << 20))).await.unwrap_err();
+    assert_eq!((too_large.code(), reason(&too_large).as_str()), (Code::InvalidArgument, "MESSAGE_TOO_LARGE"));
+    for (path, message, code, reason) in [
+        (
+            "/bedrock.runtime.v1.BedrockRuntimeService/Converse",
+            &b"\xff\xff\xff"[..],
+            Code::InvalidArgument,
+            "MALFORMED_MESSAGE",
+        ),
+        ("/bedrock.runtime.v1.BedrockRuntimeService/NoSuchMethod", b"", Code::Unimplemented, "UNIMPLEMENTED"),
+        ("/bedrock.runtime.v2.NoSuchService/Converse", b"", Code::Unimplemented, "UNIMPLEMENTED"),
+    ] {
+        let status = raw::ended(raw::raw(&gateway, path, &[], message).await).await.status;
+        assert_eq!((status.code(), crate::fixture::reason(&status).as_str()), (code, reason), "{path}");
+    }
+    assert!(simulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_too_large_for_a_message_says_so() {
+    let (simulator, _gateway, mut client) = started().await;
+    let body = format!(r#"{{"output":{{"message":{{"content":[{{"text":"{}"}}]}}}}}}"#, "x".repeat(33 << 20));
+    simulator.script(bedrock_simulator::Answer::json(http::StatusCode::OK, body));
+    let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "ANSWER_TOO_LARGE"));
+}
+
+#[tokio::test]
+async fn reflection_tells_the_schema_with_its_comments_in_both_versions() {
+    let (_simulator, gateway, _) = started().await;
+    macro_rules! reflect {
+        ($version:ident) => {{
+            use tonic_reflection::pb::$version::ServerReflectionRequest;
+            use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
+            use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
+            use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
+            let mut client = ServerReflectionClient::new(gateway.channel().await);
+            let ask = |request| ServerReflectionRequest { host: String::new(), message_request: Some(request) };
+            let requests = [
+                ask(MessageRequest::ListServices(String::new())),
+                ask(MessageRequest::FileContainingSymbol("bedrock.runtime.v1.BedrockRuntimeService".into())),
+            ];
+            let mut answers =
+                client.server_reflection_info(futures::stream::iter(requests)).await.unwrap().into_inner();
+            let Some(MessageResponse::ListServicesResponse(services)) =
+                answers.message().await.unwrap().unwrap().message_response
+            else {
+                panic!("no list")
+            };
+            let names: Vec<_> = services.service.into_iter().map(|s| s.name).collect();
+            assert!(names.contains(&"bedrock.runtime.v1.BedrockRuntimeService".to_owned()), "{names:?}");
+            assert!(names.contains(&"grpc.health.v1.Health".to_owned()), "{names:?}");
+            let Some(MessageResponse::FileDescriptorResponse(files)) =
+                answers.message().await.unwrap().unwrap().message_response
+            else {
+                panic!("no file")
+            };
+            let file = prost_types::FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice()).unwrap();
+            let comments = file.source_code_info.unwrap().location;
+            assert!(comments.iter().any(|l| l.leading_comments().contains("Sends messages to a model")));
+        }};
+    }
+    reflect!(v1);
+    reflect!(v1alpha);
+}
+
+#[tokio::test]
+async fn a_unix_socket_serves_and_a_stale_one_is_replaced() {
+    let simulator = simulator().await;
+    let path = std::env::temp_dir().join(format!("bedrock-grpc-{}.sock", std::process::id()));
+    let listen = path.to_str().unwrap();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let mut gateway = Gateway::builder(&simulator).env("BEDROCK_GRPC_LISTEN", listen).start().await;
+    let client = bedrock_grpc_client::Client::connect(format!("unix:{listen}")).await.unwrap();
+    let answer = client.converse(converse("demo.model", "Hi")).await.unwrap();
+    assert!(answer.request_id().is_some());
+    assert!(UnixStream::connect(&path).await.is_ok());
+    gateway.terminate();
+    assert!(gateway.process.wait().await.unwrap().success());
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_taken_address_is_said_and_fails() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
+        .args(["serve", "--listen", &address])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .await
+        .unwrap();
+    assert!(!output.status.success());
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("cannot listen on") && log.contains(&address), "{log}");
+}
+
+#[tokio::test]
+async fn sigterm_lets_running_streams_finish_within_the_grace() {
+    let (simulator, mut gateway, mut client) = started().await;
+    let mut health = HealthClient::new(gateway.channel().await);
+    let mut states = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let io = TcpStream::connect(&gateway.address).await.unwrap();
+    let (_sender, mut connection) = h2::client::handshake(io).await.unwrap();
+
+    let mut stream =
+        client.converse_stream(converse_stream("fault.slow.1", "Tell me a long story")).await.unwrap().into_inner();
+    stream.message().await.unwrap().unwrap();
+    gateway.terminate();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    drop(states);
+    // An idle connection is told to go, by GOAWAY with NO_ERROR, and so ends cleanly.
+    std::future::poll_fn(|cx| std::pin::Pin::new(&mut connection).poll(cx)).await.unwrap();
+    while stream.message().await.unwrap().is_some() {}
+    drop((stream, client, health));
+    assert!(gateway.process.wait().await.unwrap().success());
+    assert_eq!(*simulator.open_streams().borrow(), 0);
+}
+
+#[tokio::test]
+async fn what_outlives_the_grace_ends_as_draining() {
+    let simulator = simulator().await;
+    let mut gateway = Gateway::builder(&simulator).arg("--grace").arg("100ms").start().await;
+    let mut client = gateway.client().await;
+    let mut stream = client.converse_stream(converse_stream("fault.stall.after.2", "Hi")).await.unwrap().into_inner();
+    for _ in 0..2 {
+        stream.message().await.unwrap().unwrap();
+    }
+    gateway.terminate();
+    let status = stream.message().await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "DRAINING"));
+    assert_eq!(trailer(&status, "grpc-retry-pushback-ms"), Some("0"));
+    drop((stream, client));
+    assert!(gateway.process.wait().await.unwrap().success());
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+}
