@@ -18,8 +18,8 @@
 //! # }
 //! ```
 //!
-//! Operations so far: Converse, ConverseStream, InvokeModel, InvokeModelWithResponseStream, CountTokens. Any other path
-//! is answered with `UnknownOperationException`.
+//! It has all operations of the runtime, and of the control plane ListFoundationModels, GetFoundationModel and
+//! ListInferenceProfiles (`AWS_ENDPOINT_URL_BEDROCK`). Any other path is answered with `UnknownOperationException`.
 //!
 //! # What it answers
 //!
@@ -41,8 +41,10 @@
 //!   `cacheWriteInputTokens`. They may be of any length and do not expire; the last 10,000 are kept.
 //! - **Tokens.** One is a run of letters and digits, or any other single character; white space goes with what
 //!   follows it. An image, document, video or recording is 1,024.
-//! - **Guardrails.** When `guardrailConfig` is given and the last user message holds the word "forbidden", the answer
-//!   is `guardrail_intervened`, with a trace if that is enabled.
+//! - **Guardrails.** With `guardrailConfig`, the last user message (or what of it is `guardContent`) and the answer's
+//!   text are checked as below. Where something is blocked or masked, on either side, the answer ends with
+//!   `guardrail_intervened`. A model sees the masked text; of what is blocked it sees nothing, and no token is counted.
+//!   The trace is there if it is enabled.
 //!
 //! Requests are validated as Bedrock does it, and refused in Bedrock's words. A content block or a member that nobody
 //! knows is accepted.
@@ -67,6 +69,37 @@
 //! named in the headers works as on Converse; what it did is in `amazon-bedrock-guardrailAction` and
 //! `amazon-bedrock-trace`. CountTokens answers what the usage of the same request would say, cached tokens included,
 //! for models that talk; like Bedrock it takes no inference profiles.
+//!
+//! # Guardrails
+//!
+//! Every id of lower-case letters and digits is a guardrail, in every version; only `missing` is not
+//! (ResourceNotFoundException). All have the same policies:
+//!
+//! - The words "forbidden" and "contraband", and the PROFANITY "damn" and "crap", are BLOCKED: whole words, in any case.
+//! - E-mail addresses, US phone numbers, card numbers (with a right check digit), US social security numbers, IPv4
+//!   addresses and AWS access keys are ANONYMIZED: `{EMAIL}`, `{PHONE}`, `{CREDIT_DEBIT_CARD_NUMBER}`,
+//!   `{US_SOCIAL_SECURITY_NUMBER}`, `{IP_ADDRESS}`, `{AWS_ACCESS_KEY}`.
+//!
+//! A text unit is 1,000 characters. A text that is only a `query` or a `grounding_source` is not checked. An id that begins
+//! with `fault` is one of the faults below without dots and dashes: `faultthrottling`, `faultaccessdenied`, `faultstall`.
+//!
+//! InvokeGuardrailChecks scores a category 0.6, 0.8 or 1 for one, two or more of its words and phrases: "kill" is VIOLENCE,
+//! "vermin" HATE, "nude" SEXUAL, "steal" MISCONDUCT, "idiot" INSULTS, and of a user "jailbreak" JAILBREAK, "ignore
+//! previous instructions" PROMPT_INJECTION, "system prompt" PROMPT_LEAKAGE. Personal data is found as above.
+//!
+//! # Asynchronous invocations
+//!
+//! A job is `InProgress` at the first GetAsyncInvoke and `Completed` from the second on; for the model id
+//! `fault.async-failed` it is `Failed`. ListAsyncInvokes changes nothing. The first job was submitted on 1 January 2026 at
+//! 00:00:01, each other a second later, and each takes a minute: there is no clock. Nothing is written to S3. A page has
+//! 100 entries unless `maxResults` says otherwise; the last 10,000 jobs are kept. A job whose answer is lost to a fault
+//! (`fault.truncate.after.0`) has begun, and the same `clientRequestToken` finds it again.
+//!
+//! # Bidirectional streams
+//!
+//! InvokeModelWithBidirectionalStream is an echo: each chunk comes back as soon as it is in, and the output ends when the
+//! input does. It needs HTTP/2, which the AWS SDKs speak only by ALPN: set [`Options::tls`] and trust
+//! [`Simulator::ca_pem`]. Signatures are not checked, and need not be there. N of a fault counts the chunks that came back.
 //!
 //! # Faults by model id
 //!
@@ -111,6 +144,7 @@
 //! | `fault.no-metadata` | the stream ends after `messageStop` |
 //! | `fault.unknown-event` | an event `futureEvent` after `messageStart` |
 //! | `fault.unknown-block` | a content block `futureBlock` (in a stream as start and delta), and a member `futureMember` in the answer or the `metadata` event and in `usage` |
+//! | `fault.async-failed` | a job of StartAsyncInvoke that fails in the end |
 //! | `fault.flaky.K.<any other>` | that fault for the first K requests with exactly this model id, then normal answers |
 //!
 //! N counts events, so that 0 is before the first. A stream of fewer than N events fails at its end. An operation
@@ -121,22 +155,27 @@
 //! `fault.unknown-event` comes after the first chunk. Faults in place of an answer come before validation, all others after it. An unknown fault is a
 //! ValidationException that lists the known ones.
 //!
+//! Over HTTP/2 a connection serves many: there `reset` and `cut` reset the stream only (RST_STREAM).
+//!
 //! # For tests
 //!
 //! [`Simulator::script`] sets the next answer byte for byte, with [`frames`] for streams; [`Simulator::requests`]
 //! has what was sent; [`Simulator::open_streams`] and [`Simulator::open_requests`] count what is open, as values to await.
-//! [`Options::immediate`] takes the pauses out of streams.
+//! An HTTP/2 client leaves a stream by resetting it; for hyper, that is when it holds neither the response nor the request's
+//! body any more. [`Options::immediate`] takes the pauses out of streams.
 
 mod answer;
 mod async_invoke;
 mod bidirectional;
 mod body;
+mod control;
 mod converse;
 mod count_tokens;
 mod exception;
 mod faults;
 pub mod frames;
 mod gauge;
+mod guardrail;
 mod invoke_model;
 mod json;
 mod listener;

@@ -9,9 +9,11 @@ use axum::routing::{get, post};
 use crate::answer::Outcome;
 use crate::async_invoke;
 use crate::bidirectional;
+use crate::control;
 use crate::converse;
 use crate::count_tokens;
 use crate::exception::Exception;
+use crate::guardrail;
 use crate::invoke_model;
 use crate::state::State;
 
@@ -25,8 +27,13 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/model/{model_id}/invoke-with-response-stream", post(invoke_model::invoke_with_response_stream))
         .route("/model/{model_id}/count-tokens", post(count_tokens::count_tokens))
         .route(bidirectional::PATH, post(bidirectional::invoke))
+        .route("/guardrail/{identifier}/version/{version}/apply", post(guardrail::apply))
+        .route("/guardrail-checks/invoke", post(guardrail::invoke))
         .route("/async-invoke", post(async_invoke::start).get(async_invoke::list))
         .route("/async-invoke/{invocation_arn}", get(async_invoke::get))
+        .route("/foundation-models", get(control::list_foundation_models))
+        .route("/foundation-models/{identifier}", get(control::get_foundation_model))
+        .route("/inference-profiles", get(control::list_inference_profiles))
         .fallback(unknown_operation)
         .method_not_allowed_fallback(unknown_operation)
         // The listener bounds bodies already, at far more than axum's 2 MB.

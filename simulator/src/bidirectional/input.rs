@@ -45,20 +45,18 @@ impl Input {
 
     /// The next chunk's bytes in base64, as sent.
     pub(super) fn next_chunk(&mut self) -> Result<Option<String>, Exception> {
-        while let Some(frame) = self.next_frame()? {
-            let is_outer = has_header(&frame, ":chunk-signature");
-            if is_outer && frame.payload().is_empty() {
-                self.ended = true;
-                return Ok(None);
-            }
-            let event = match is_outer {
-                true => read_message_from(frame.payload().clone())
-                    .map_err(|error| malformed(format!("a signed frame holds no frame: {error}")))?,
-                false => frame,
-            };
-            return chunk(&event).map(Some);
+        let Some(frame) = self.next_frame()? else { return Ok(None) };
+        let is_outer = has_header(&frame, ":chunk-signature");
+        if is_outer && frame.payload().is_empty() {
+            self.ended = true;
+            return Ok(None);
         }
-        Ok(None)
+        let event = match is_outer {
+            true => read_message_from(frame.payload().clone())
+                .map_err(|error| malformed(format!("a signed frame holds no frame: {error}")))?,
+            false => frame,
+        };
+        chunk(&event).map(Some)
     }
 
     /// The body has ended: was that at the end of a frame?

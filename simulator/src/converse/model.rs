@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::content::{ContentBlock, GuardrailConverseContentBlock, ToolResultBlock, ToolResultContentBlock};
+use super::content::{ContentBlock, ToolResultBlock, ToolResultContentBlock};
+use super::guardrail::Guard;
 use super::limits::{limited, stop};
 use super::request::{ConverseRequest, OutputFormatStructure};
 use super::response::{
@@ -21,10 +22,27 @@ const ABOUT: &str =
 
 /// Answers a request; usage is still to be counted.
 pub(super) fn answer(model_id: &str, body: &[u8], request: &ConverseRequest<'_>) -> Turn {
-    let user_text = user_text(request.last_user_content());
-    let verdict = guardrail::assess(request, &user_text);
+    let asked = request.last_user_content();
+    let mut guard = Guard::of(request);
+    let user_text = match &mut guard {
+        Some(guard) => guard.admit(asked).0,
+        None => Some(user_text(asked)),
+    };
+    let blocked = user_text.is_none();
+    let (mut content, mut stop) = match user_text {
+        Some(user_text) => limited(said(model_id, body, request, &user_text), request),
+        None => (vec![guardrail::blocked()], stop(guardrail::STOP_REASON)),
+    };
+    if let Some(guard) = &mut guard
+        && !blocked
+    {
+        content = guard.release(content);
+        if guard.has_intervened() {
+            stop.stop_reason = guardrail::STOP_REASON;
+        }
+    }
     let metadata = Metadata {
-        trace: verdict.trace,
+        trace: guard.and_then(Guard::into_trace),
         performance_config: request.performance_config.as_ref().and_then(|config| {
             let latency = config.latency.as_deref()?.to_owned();
             Some(PerformanceConfiguration { latency })
@@ -35,13 +53,7 @@ pub(super) fn answer(model_id: &str, body: &[u8], request: &ConverseRequest<'_>)
         }),
         ..Metadata::default()
     };
-    let (content, stop) = if verdict.blocked {
-        let blocked = Block::Text(guardrail::BLOCKED_MESSAGE.to_owned());
-        (vec![blocked], stop(guardrail::STOP_REASON))
-    } else {
-        limited(said(model_id, body, request, &user_text), request)
-    };
-    Turn { content, stop, metadata }
+    Turn { content, stop, metadata, blocked }
 }
 
 /// The whole answer, as long as it would be without limits.
@@ -170,14 +182,7 @@ fn wants_reasoning(fields: Option<&RawValue>) -> bool {
 }
 
 fn user_text(content: &[ContentBlock<'_>]) -> String {
-    let texts: Vec<&str> = content
-        .iter()
-        .filter_map(|block| match block {
-            ContentBlock::Text(text) => Some(&**text),
-            ContentBlock::GuardContent(GuardrailConverseContentBlock::Text(guarded)) => guarded.text.as_deref(),
-            _ => None,
-        })
-        .collect();
+    let texts: Vec<&str> = content.iter().filter_map(guardrail::text).map(|(text, _)| text).collect();
     texts.join(" ")
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Turn {
     pub(crate) content: Vec<Block>,
     pub(crate) stop: Stop,
     pub(crate) metadata: Metadata,
+    /// A guardrail has answered: no model has seen the request, and no token was used.
+    pub(super) blocked: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,9 +118,8 @@ struct Message<'a> {
 }
 
 impl Turn {
-    /// A guardrail has answered: no model has seen the request, and no token was used.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.stop.stop_reason == super::guardrail::STOP_REASON
+        self.blocked
     }
 
     /// Puts the request's tokens and the answer's own together.

@@ -82,6 +82,19 @@ pub(crate) async fn admit(model_id: &str, state: &State) -> Result<Plan, Outcome
     }
 }
 
+/// The same for a guardrail's id, which has no room for dots and dashes: `faultthrottling` asks for `fault.throttling`.
+pub(crate) async fn admit_guardrail(id: &str, state: &State) -> Result<Plan, Outcome> {
+    let Some(name) = id.strip_prefix("fault") else {
+        return Ok(Plan::default());
+    };
+    let joined = |fault: &&str| fault.split('-').collect::<String>() == name;
+    let fault = exceptions::names().chain(["stall", "reset"]).find(joined).unwrap_or(name);
+    match parse(&format!("fault.{fault}"))? {
+        Some(fault) => fault.admit(id, state).await,
+        None => Ok(Plan::default()),
+    }
+}
+
 impl Fault {
     async fn admit(self, model_id: &str, state: &State) -> Result<Plan, Outcome> {
         let mut fault = self;

@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answers;
+mod async_invoke;
 mod bidirectional;
 mod cache;
 mod claude;
+mod control;
 mod count_tokens;
 mod families;
 mod faults;
+mod guardrails;
 mod http2;
 mod invoke_faults;
 mod lifecycle;

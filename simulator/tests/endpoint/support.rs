@@ -57,6 +57,12 @@ impl Fixture {
         Reply::of(connection.post(path, body).await.unwrap()).await
     }
 
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        let mut connection = self.connect().await;
+        let request = http::Request::get(path).header("host", "localhost").body(Full::default()).unwrap();
+        Reply::of(connection.sender.send_request(request).await.unwrap()).await
+    }
+
     pub(crate) async fn converse(&self, model: &str, body: Value) -> Reply {
         self.post(&format!("/model/{model}/converse"), body.to_string()).await
     }

@@ -8,6 +8,7 @@ mod tools;
 
 pub(crate) use constraints::Constraints;
 
+use super::guardrail;
 use super::request::ConverseRequest;
 use crate::exception::Exception;
 
@@ -20,5 +21,6 @@ pub(crate) fn check(model_id: &str, request: &ConverseRequest<'_>) -> Result<(),
         conversation::check(request)?;
     }
     tools::check(request)?;
-    media::check(request)
+    media::check(request)?;
+    guardrail::check(request)
 }
