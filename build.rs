@@ -64,7 +64,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptor_set.bin"), compiler.encode_file_descriptor_set())?;
 
     let set = compiler.file_descriptor_set();
-    let mut builder = tonic_prost_build::configure().bytes(".").btree_map(".").emit_rerun_if_changed(false);
+    let mut builder = tonic_prost_build::configure()
+        .bytes(".")
+        .btree_map(".")
+        .emit_rerun_if_changed(false)
+        // An RPC that AWS adds must not break whoever implements the service, as tests do.
+        .generate_default_stubs(true);
     let mut unions = BTreeMap::<String, String>::new();
     for file in set.file.iter().filter(|f| f.package().starts_with("bedrock.")) {
         for message in &file.message_type {

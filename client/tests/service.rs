@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use bedrock_grpc_client::v1::bedrock_runtime_service_server::{BedrockRuntimeServ
 use bedrock_grpc_client::v1::{ConverseRequest, ConverseResponse, ConverseStreamRequest, ConverseStreamResponse};
 use bedrock_grpc_client::{Client, ConverseResponseExt as _, Error, Event, EventExt as _};
 use bedrock_grpc_schema::json;
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
@@ -87,12 +86,10 @@ impl BedrockRuntimeService for Canned {
         }
     }
 
-    type ConverseStreamStream = Pin<Box<dyn Stream<Item = Result<ConverseStreamResponse, Status>> + Send>>;
-
     async fn converse_stream(
         &self,
         request: Request<ConverseStreamRequest>,
-    ) -> Result<Response<Self::ConverseStreamStream>, Status> {
+    ) -> Result<Response<tonic::codegen::BoxStream<ConverseStreamResponse>>, Status> {
         *self.seen.lock().unwrap() = request.metadata().clone();
         let some = |n| stream::iter(events().into_iter().take(n).map(Ok));
         Ok(answered(match request.get_ref().model_id() {

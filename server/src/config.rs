@@ -2,6 +2,7 @@
 //! files.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +45,11 @@ pub struct Serve {
     #[arg(long)]
     pub region: Option<String>,
 
+    /// A file of certificates (PEM) to trust beside the platform's roots when asking Bedrock: for a proxy, a private
+    /// endpoint, or `simulate --tls`.
+    #[arg(long, value_name = "FILE")]
+    pub upstream_ca: Option<PathBuf>,
+
     /// How long running calls may finish after SIGTERM, as `30s`.
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, env = "BEDROCK_GRPC_GRACE")]
     pub grace: Duration,
@@ -67,6 +73,11 @@ pub struct Simulate {
     /// Where to listen. The simulator has no authentication: keep it on loopback.
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+
+    /// Serve HTTPS, and with it HTTP/2, with a certificate of its own, and write that to FILE for `serve --upstream-ca` or
+    /// an SDK's `AWS_CA_BUNDLE`. The bidirectional stream needs it.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "simulator-ca.pem")]
+    pub tls: Option<PathBuf>,
 }
 
 /// Options of `demo`.

@@ -1,5 +1,6 @@
 //! The binary `bedrock-grpc`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,8 +10,10 @@ use bedrock_grpc_server::telemetry::{self, Telemetry};
 use bedrock_grpc_server::transport::{Gateway, TransportError};
 use bedrock_grpc_server::upstream::{Settings, Upstream};
 use bedrock_grpc_server::{demo, transport};
-use bedrock_simulator::Simulator;
+use bedrock_simulator::{Options, Simulator};
 use clap::Parser as _;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 // Many threads allocate and free messages and bodies of very different sizes; the system's allocator keeps the memory.
 #[global_allocator]
@@ -24,6 +27,8 @@ enum Failure {
     Telemetry(#[from] telemetry::TelemetryError),
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    #[error("--upstream-ca {}: {problem}", path.display())]
+    UpstreamCa { path: PathBuf, problem: String },
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -48,7 +53,8 @@ async fn main() -> ExitCode {
 
 async fn serve(options: Serve) -> Result<(), Failure> {
     let exporters = Telemetry::start()?;
-    let upstream = Upstream::load(Settings { region: options.region, ..Settings::default() }).await;
+    let upstream_ca = options.upstream_ca.map(certificates).transpose()?;
+    let upstream = Upstream::load(Settings { region: options.region, upstream_ca, ..Settings::default() }).await;
     let policy = Policy {
         timeouts: StreamTimeouts { first_event: options.first_event_timeout, idle: options.idle_timeout },
         expose_upstream_messages: options.expose_upstream_messages,
@@ -67,8 +73,27 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     Ok(served?)
 }
 
+/// Reads a file of certificates, and makes sure that they are some: the SDK would only find out at its first connection,
+/// by a panic.
+fn certificates(path: PathBuf) -> Result<Vec<u8>, Failure> {
+    let check = |pem: &[u8]| {
+        let mut store = rustls::RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            store.add(certificate.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+        }
+        if store.is_empty() { Err("it holds no PEM certificate".to_owned()) } else { Ok(()) }
+    };
+    let read = std::fs::read(&path).map_err(|e| e.to_string()).and_then(|pem| check(&pem).map(|()| pem));
+    read.map_err(|problem| Failure::UpstreamCa { path, problem })
+}
+
 async fn simulate(options: Simulate) -> Result<(), Failure> {
-    let simulator = Simulator::start(options.listen).await?;
+    let settings = Options { tls: options.tls.is_some(), ..Options::default() };
+    let simulator = Simulator::start_with(options.listen, settings).await?;
+    if let (Some(path), Some(pem)) = (&options.tls, simulator.ca_pem()) {
+        std::fs::write(path, pem)?;
+        tracing::info!(ca = %path.display(), "wrote the certificate to trust");
+    }
     tracing::info!(endpoint = simulator.endpoint(), "simulating Bedrock");
     transport::stop_signal().await;
     simulator.shutdown().await;

@@ -2,53 +2,61 @@
 //! fields come from AWS's facts, and the messages are read by the descriptor alone, so that neither a missing field nor a
 //! mistake in the codec can hide.
 
-use bedrock_grpc_schema::runtime::v1::*;
 use bedrock_simulator::{Answer, frames};
 use http::StatusCode;
-use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use crate::fixture::dynamic::Dynamic;
 use crate::fixture::*;
-use crate::support::aws_json::{self, pool};
 use crate::support::aws_model::AwsModel;
 
-/// A request message made from AWS's JSON, and a model to ask.
-fn request<T: prost::Message + Default>(pool: &DescriptorPool, name: &str, json: &Value) -> T {
-    let mut message = aws_json::fill(&aws_json::message(pool, name), json);
-    message.set_field_by_name("model_id", prost_reflect::Value::String("demo.model".into()));
-    T::decode(message.encode_to_vec().as_slice()).unwrap()
+/// The operations whose bodies are JSON both ways, and what each request of theirs needs besides the field under test.
+fn operations() -> [(&'static str, Value); 8] {
+    let model = json!({"modelId": "demo.model"});
+    [
+        ("Converse", model.clone()),
+        ("ConverseStream", model.clone()),
+        ("CountTokens", model.clone()),
+        ("ApplyGuardrail", json!({"guardrailIdentifier": "gr1", "guardrailVersion": "1"})),
+        ("InvokeGuardrailChecks", json!({})),
+        ("StartAsyncInvoke", json!({"modelId": "demo.model", "clientRequestToken": "a-token"})),
+        (
+            "GetAsyncInvoke",
+            json!({"invocationArn": "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghijkl"}),
+        ),
+        ("ListAsyncInvokes", json!({})),
+    ]
 }
 
-/// The AWS JSON of a message that the gateway sent.
-fn read<T: prost::Message>(pool: &DescriptorPool, name: &str, message: &T) -> Value {
-    let kind = aws_json::message(pool, name);
-    aws_json::read(&DynamicMessage::decode(kind, message.encode_to_vec().as_slice()).unwrap())
+fn merged(base: &Value, field: &Value) -> Value {
+    let both = [base, field].into_iter().flat_map(|v| v.as_object().unwrap().clone());
+    Value::Object(both.collect::<Map<_, _>>())
 }
 
 #[tokio::test]
 async fn every_field_of_a_request_reaches_bedrock() {
-    let (simulator, _gateway, mut client) = started().await;
-    let (model, pool) = (AwsModel::load(), pool());
-    for operation in ["Converse", "ConverseStream"] {
+    let (simulator, gateway, _) = started().await;
+    let (model, client) = (AwsModel::load(), Dynamic::new(gateway.channel().await));
+    for (operation, base) in
+        operations().into_iter().filter(|(name, _)| !name.ends_with("AsyncInvokes") && !name.starts_with("Get"))
+    {
         let shape = &model.operations[operation].input;
         let fields = model.one_field_at_a_time(shape);
-        assert!(fields.len() > 100, "{}", fields.len());
-        for (path, json) in fields {
-            if operation == "Converse" {
-                simulator.script(short_answer());
-                let asked = client.converse(request::<ConverseRequest>(&pool, "ConverseRequest", &json)).await;
-                asked.unwrap_or_else(|status| panic!("{path}: {status:?}"));
+        assert!(fields.len() > 4, "{operation}: {}", fields.len());
+        for (path, field) in fields {
+            simulator.script(if operation == "ConverseStream" {
+                Answer::events(stream_frames(0))
             } else {
-                simulator.script(Answer::events(stream_frames(0)));
-                let asked = client
-                    .converse_stream(request::<ConverseStreamRequest>(&pool, "ConverseStreamRequest", &json))
-                    .await;
-                let mut stream = asked.unwrap_or_else(|status| panic!("{path}: {status:?}")).into_inner();
-                while stream.message().await.unwrap().is_some() {}
-            }
+                short_answer()
+            });
+            let request = merged(&base, &field);
+            let asked = client.call(operation, &request).await;
+            asked.unwrap_or_else(|status| panic!("{operation}{path}: {status:?}"));
             let sent: Value = serde_json::from_slice(&simulator.requests().last().unwrap().body).unwrap();
-            assert_eq!(sent, model.with_required_lists(shape, json), "{operation}{path}");
+            let in_body = |name: &String| model.shape(shape).members[name].location.is_none();
+            let body = request.as_object().unwrap().iter().filter(|(name, _)| in_body(name));
+            let body = Value::Object(body.map(|(name, value)| (name.clone(), value.clone())).collect());
+            assert_eq!(sent, model.with_required_lists(shape, body), "{operation}{path}");
             simulator.clear_requests();
         }
     }
@@ -56,32 +64,51 @@ async fn every_field_of_a_request_reaches_bedrock() {
 
 #[tokio::test]
 async fn every_field_of_an_answer_reaches_the_caller() {
-    let (simulator, _gateway, mut client) = started().await;
-    let (model, pool) = (AwsModel::load(), pool());
-    let fields = model.one_field_at_a_time(&model.operations["Converse"].output);
-    assert!(fields.len() > 100, "{}", fields.len());
-    for (path, json) in fields {
-        simulator.script(Answer::json(StatusCode::OK, json.to_string()));
-        let answer = client.converse(converse("demo.model", "Hi")).await;
-        let answer = answer.unwrap_or_else(|status| panic!("{path}: {status:?}")).into_inner();
-        assert_eq!(read(&pool, "ConverseResponse", &answer), json, "{path}");
+    let (simulator, gateway, _) = started().await;
+    let (model, client) = (AwsModel::load(), Dynamic::new(gateway.channel().await));
+    for (operation, request) in operations().into_iter().filter(|(name, _)| *name != "ConverseStream") {
+        let fields = model.one_field_at_a_time(&model.operations[operation].output);
+        assert!(fields.len() > 1, "{operation}: {}", fields.len());
+        for (path, json) in fields {
+            simulator.script(Answer::json(StatusCode::OK, json.to_string()));
+            let answer = client.call(operation, &request).await;
+            assert_eq!(
+                answer.unwrap_or_else(|status| panic!("{operation}{path}: {status:?}")),
+                [json],
+                "{operation}{path}"
+            );
+        }
     }
 }
 
 #[tokio::test]
 async fn every_field_of_an_event_reaches_the_caller() {
-    let (simulator, _gateway, mut client) = started().await;
-    let (model, pool) = (AwsModel::load(), pool());
-    let fields = model.one_field_at_a_time(model.events("ConverseStream").unwrap());
-    assert!(fields.len() > 50, "{}", fields.len());
-    for (path, json) in fields {
-        let (event, payload) = json.as_object().unwrap().iter().next().unwrap();
-        let mut events = vec![frames::event(event, payload.to_string().as_bytes())];
-        events.extend(stream_frames(0));
-        simulator.script(Answer::events(events));
-        let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
-        let first = stream.message().await.unwrap().unwrap();
-        assert_eq!(read(&pool, "ConverseStreamResponse", &first), json, "{path}");
-        while stream.message().await.unwrap().is_some() {}
+    let (simulator, gateway, _) = started().await;
+    let (model, client) = (AwsModel::load(), Dynamic::new(gateway.channel().await));
+    for (operation, rest) in [("ConverseStream", stream_frames(0)), ("InvokeModelWithResponseStream", Vec::new())] {
+        for (path, json) in model.one_field_at_a_time(model.events(operation).unwrap()) {
+            let (event, payload) = json.as_object().unwrap().iter().next().unwrap();
+            let first = frames::event(event, payload.to_string().as_bytes());
+            simulator.script(Answer::events(std::iter::once(first).chain(rest.clone())));
+            let events = client.call(operation, &json!({"modelId": "demo.model"})).await;
+            assert_eq!(
+                events.unwrap_or_else(|status| panic!("{operation}{path}: {status:?}"))[0],
+                json,
+                "{operation}{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_of_awss_model_is_served() {
+    let (simulator, gateway, _) = started().await;
+    let client = Dynamic::new(gateway.channel().await);
+    let model = AwsModel::load();
+    assert_eq!(model.operations.len(), 11);
+    for operation in model.operations.keys() {
+        simulator.script(Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, "no"));
+        let status = client.call(operation, &json!({})).await.unwrap_err();
+        assert_ne!(status.code(), tonic::Code::Unimplemented, "{operation}");
     }
 }

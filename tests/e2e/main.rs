@@ -7,6 +7,7 @@ mod support;
 
 mod fixture;
 
+mod bidirectional;
 mod calls;
 mod cancellation;
 mod credentials;
@@ -15,6 +16,8 @@ mod demo;
 mod documents;
 mod errors;
 mod every_field;
+mod invoke_model;
+mod other_operations;
 mod retries;
 mod streams;
 mod telemetry;

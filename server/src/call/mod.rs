@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 pub use layer::{CallLayer, CallService};
-pub use retry::{Attempt, MAX_ATTEMPTS};
+pub use retry::MAX_ATTEMPTS;
 
 use crate::status::{self, Facts, Failure, Phase};
 use crate::telemetry::{CallTrace, log};
@@ -119,9 +119,11 @@ impl Call {
     /// An answer's headers are there.
     pub fn answered(&self, headers: &HeaderMap) {
         let id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let usage = usage(headers);
         self.with(|record| {
             record.facts.request_id = id;
             record.facts.phase = Phase::FirstEvent;
+            record.usage = usage;
         });
     }
 
@@ -153,4 +155,17 @@ impl Call {
             log::call(code, record, elapsed, self.trace.id());
         });
     }
+}
+
+/// InvokeModel's usage, which Bedrock counts in headers since the body is the model's own.
+fn usage(headers: &HeaderMap) -> Option<TokenUsage> {
+    let count = |kind: &str| headers.get(format!("x-amzn-bedrock-{kind}-token-count"))?.to_str().ok()?.parse().ok();
+    let usage = TokenUsage {
+        input_tokens: count("input"),
+        output_tokens: count("output"),
+        cache_read_input_tokens: count("cache-read-input"),
+        cache_write_input_tokens: count("cache-write-input"),
+        ..TokenUsage::default()
+    };
+    (usage != TokenUsage::default()).then_some(usage)
 }

@@ -13,13 +13,6 @@ pub const MAX_ATTEMPTS: u32 = 3;
 /// The longest wait between attempts. A longer one is the caller's to decide: it is told how long.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// One try at a call.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempt {
-    /// Counted from 1.
-    pub number: u32,
-}
-
 /// What has been spent of the retries that are had only once.
 #[derive(Default)]
 struct Spent {
@@ -37,7 +30,7 @@ impl Call {
         &self,
         upstream: &Upstream,
         target: &Target,
-        mut ask: impl FnMut(Attempt) -> F,
+        mut ask: impl FnMut() -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
@@ -45,37 +38,52 @@ impl Call {
         let mut spent = Spent::default();
         loop {
             let generation = upstream.generation();
-            let number = self.with(|record| {
-                record.facts.region = Some(target.region.clone());
-                record.facts.phase = Phase::Request;
-                record.facts.request_id = None;
-                record.facts.attempts += 1;
-                record.facts.attempts
-            });
-            let span = self.trace().attempt(number, target);
-            let failure = match ask(Attempt { number }).await {
-                Ok(answer) => {
-                    upstream.set_readiness(Readiness::Ready);
-                    return Ok(answer);
-                }
+            let failure = match self.once(upstream, target, ask()).await {
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            let attempts = self.with(|record| record.facts.attempts);
             let verdict = Verdict::of(&failure);
-            span.fail(&verdict);
             if verdict.retry == Retry::OnceRefreshed && spent.refreshed {
                 upstream.set_readiness(Readiness::Refused);
             }
-            let delay = verdict.delay(&failure, number);
-            if !spent.allows(&verdict) || number >= MAX_ATTEMPTS || !self.can_wait(delay) {
+            let delay = verdict.delay(&failure, attempts);
+            if !spent.allows(&verdict) || attempts >= MAX_ATTEMPTS || !self.can_wait(delay) {
                 return Err(failure);
             }
-            tracing::debug!(attempt = number, reason = %verdict.reason, delay_ms = delay.as_millis(), "asking Bedrock again");
+            tracing::debug!(attempts, reason = %verdict.reason, delay_ms = delay.as_millis(), "asking Bedrock again");
             if verdict.retry == Retry::OnceRefreshed {
                 upstream.refresh(generation).await;
             } else {
                 tokio::time::sleep(delay).await;
             }
         }
+    }
+
+    /// One attempt: counted, traced, and told to readiness when Bedrock took our credentials.
+    ///
+    /// # Errors
+    /// The attempt's failure.
+    pub async fn once<T>(
+        &self,
+        upstream: &Upstream,
+        target: &Target,
+        attempt: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let number = self.with(|record| {
+            record.facts.region = Some(target.region.clone());
+            record.facts.phase = Phase::Request;
+            record.facts.request_id = None;
+            record.facts.attempts += 1;
+            record.facts.attempts
+        });
+        let span = self.trace().attempt(number, target);
+        let outcome = attempt.await;
+        match &outcome {
+            Ok(_) => upstream.set_readiness(Readiness::Ready),
+            Err(failure) => span.fail(&Verdict::of(failure)),
+        }
+        outcome
     }
 
     fn can_wait(&self, delay: Duration) -> bool {

@@ -47,6 +47,7 @@ pub async fn run(options: &Demo) -> Result<(), DemoError> {
         region: Some("us-east-1".to_owned()),
         endpoint_url: Some(simulator.endpoint()),
         static_credentials: Some(("simulator".to_owned(), "simulator".to_owned())),
+        ..Settings::default()
     })
     .await;
     let listen = Listen::Tcp("127.0.0.1:0".to_owned());

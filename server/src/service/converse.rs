@@ -11,21 +11,20 @@ use opentelemetry::{Array, KeyValue, Value};
 use prost::Message as _;
 
 use super::stream::EventStream;
-use super::{Ask, Learned, Report};
+use super::{Ask, Learned, Report, body_size, json_answer, required};
 use crate::status::Failure;
 use crate::telemetry::{self, names};
+use crate::upstream::{Operation, Subject};
 
 macro_rules! ask {
-    ($request:ty) => {
+    ($request:ty, $operation:expr) => {
         impl Ask for $request {
-            const OPERATION_NAME: &'static str = names::CHAT;
-
-            fn model_id(&self) -> Option<&str> {
-                self.model_id.as_deref()
+            fn subject(&self) -> Result<Subject<'_>, Failure> {
+                required("modelId", self.model_id.as_deref()).map(Subject::Model)
             }
 
-            fn body(&self) -> Result<Bytes, Failure> {
-                Ok(json::encode(self, body_size(self.encoded_len()))?)
+            fn operation_name(&self) -> &'static str {
+                names::CHAT
             }
 
             fn attributes(&self) -> Vec<KeyValue> {
@@ -33,18 +32,17 @@ macro_rules! ask {
                     self.guardrail_config.as_ref().and_then(|config| config.guardrail_identifier.as_deref());
                 attributes(self.inference_config.as_ref(), guardrail)
             }
+
+            fn outgoing(self) -> Result<(Operation, Bytes), Failure> {
+                Ok(($operation, json::encode(&self, body_size(self.encoded_len()))?))
+            }
         }
     };
 }
 
-ask!(ConverseRequest);
-ask!(ConverseStreamRequest);
-
-/// What the JSON of a message of `encoded_len` bytes takes: base64 makes four of three, names and quotes the rest. A body
-/// that outgrows it is copied once more.
-fn body_size(encoded_len: usize) -> usize {
-    encoded_len / 2 * 3 + 512
-}
+ask!(ConverseRequest, Operation::Converse);
+ask!(ConverseStreamRequest, Operation::ConverseStream);
+json_answer!(ConverseResponse);
 
 fn attributes(inference: Option<&InferenceConfiguration>, guardrail: Option<&str>) -> Vec<KeyValue> {
     let mut attributes = Vec::new();
@@ -63,16 +61,16 @@ fn attributes(inference: Option<&InferenceConfiguration>, guardrail: Option<&str
 }
 
 impl Report for ConverseResponse {
-    fn learned(&self) -> Learned<'_> {
-        Learned { stop_reason: self.stop_reason.as_deref(), usage: self.usage.as_ref() }
+    fn learned(&self) -> Learned {
+        Learned { stop_reason: self.stop_reason.clone(), usage: self.usage.clone() }
     }
 }
 
 impl Report for Event {
-    fn learned(&self) -> Learned<'_> {
+    fn learned(&self) -> Learned {
         match self {
-            Self::MessageStop(stop) => Learned { stop_reason: stop.stop_reason.as_deref(), usage: None },
-            Self::Metadata(metadata) => Learned { stop_reason: None, usage: metadata.usage.as_ref() },
+            Self::MessageStop(stop) => Learned { stop_reason: stop.stop_reason.clone(), usage: None },
+            Self::Metadata(metadata) => Learned { stop_reason: None, usage: metadata.usage.clone() },
             _ => Learned::default(),
         }
     }

@@ -1,119 +1,111 @@
-//! The RPCs: thin. What an operation asks and answers is said in its own file; how a call runs is said here, once for
-//! unary operations (`unary`) and once for streams (`stream`).
+//! The RPCs: thin. What an operation asks and answers is said in its own file; how a call runs is said once for operations
+//! with one answer (`unary`), once for streams (`stream`) and once for those that stream both ways (`bidirectional`).
 
+mod async_invoke;
+mod bidirectional;
 mod converse;
+mod count_tokens;
+mod guardrail;
+mod invoke_model;
+mod prepare;
+mod runtime;
 mod stream;
 mod unary;
 
-use std::pin::Pin;
-use std::sync::Arc;
-
-use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_server::BedrockRuntimeService;
-use bedrock_grpc_schema::runtime::v1::{
-    ConverseRequest, ConverseResponse, ConverseStreamRequest, ConverseStreamResponse, TokenUsage,
-    converse_stream_response,
-};
+use bedrock_grpc_schema::runtime::v1::TokenUsage;
 use bytes::Bytes;
-use futures::Stream;
 use http::HeaderMap;
 use opentelemetry::KeyValue;
-use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status};
+use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 
-use crate::call::{Call, Policy};
+pub use runtime::Runtime;
+
+use crate::call::Call;
 use crate::status::Failure;
-use crate::upstream::{Operation, Target, Upstream};
+use crate::upstream::{Operation, Subject};
 
-/// `bedrock.runtime.v1.BedrockRuntimeService`.
-#[derive(Clone)]
-pub struct Runtime {
-    upstream: Arc<Upstream>,
-}
-
-impl Runtime {
-    /// The service in front of `upstream`. It expects [`crate::call::CallLayer`] around it.
-    #[must_use]
-    pub fn new(upstream: Arc<Upstream>) -> Self {
-        Self { upstream }
-    }
-}
-
-type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
-#[tonic::async_trait]
-impl BedrockRuntimeService for Runtime {
-    async fn converse(&self, request: Request<ConverseRequest>) -> Result<Response<ConverseResponse>, Status> {
-        unary::run(&self.upstream, Operation::Converse, request).await
-    }
-
-    type ConverseStreamStream = Events<ConverseStreamResponse>;
-
-    async fn converse_stream(
-        &self,
-        request: Request<ConverseStreamRequest>,
-    ) -> Result<Response<Self::ConverseStreamStream>, Status> {
-        stream::run::<_, converse_stream_response::Member>(&self.upstream, Operation::ConverseStream, request).await
-    }
-}
-
-/// What a request asks, as far as the way there must know.
-trait Ask {
-    /// What goes into the path.
-    fn model_id(&self) -> Option<&str>;
-
-    /// The body.
-    fn body(&self) -> Result<Bytes, Failure>;
+/// What a request asks.
+trait Ask: Sized {
+    /// What the call is about.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] when the member that says so is missing.
+    fn subject(&self) -> Result<Subject<'_>, Failure>;
 
     /// `gen_ai.operation.name`.
-    const OPERATION_NAME: &'static str;
+    fn operation_name(&self) -> &'static str;
 
     /// What the CLIENT span says of the request.
-    fn attributes(&self) -> Vec<KeyValue>;
+    fn attributes(&self) -> Vec<KeyValue> {
+        Vec::new()
+    }
+
+    /// The operation and its body. The message is dropped here: from now on only its JSON is held.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] when it cannot be written.
+    fn outgoing(self) -> Result<(Operation, Bytes), Failure>;
+}
+
+/// An answer that comes whole.
+trait Answered: Report + Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`Failure::Undecodable`] when it is not what the schema expects.
+    fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, Failure>;
 }
 
 /// What the record of a call learns from an answer or an event.
 #[derive(Default)]
-struct Learned<'a> {
-    stop_reason: Option<&'a str>,
-    usage: Option<&'a TokenUsage>,
+struct Learned {
+    stop_reason: Option<String>,
+    usage: Option<TokenUsage>,
 }
 
 /// An answer or an event, as far as the way back must know.
 trait Report {
-    fn learned(&self) -> Learned<'_>;
-}
-
-/// A call that has a record and knows where to go.
-struct Prepared {
-    call: Arc<Call>,
-    target: Target,
-    body: Bytes,
-}
-
-/// Everything before Bedrock is asked. The request is dropped here: from now on only its JSON is held.
-fn prepare<Q: Ask>(upstream: &Upstream, request: Request<Q>) -> Result<Prepared, Status> {
-    let (_, extensions, request) = request.into_parts();
-    let call = extensions.get::<Arc<Call>>().cloned().unwrap_or_else(|| {
-        // Only without the layer, which no server of ours is.
-        Call::begin("", &HeaderMap::new(), Policy::default(), None)
-    });
-    let prepared = (|| {
-        let model_id = request.model_id().filter(|id| !id.is_empty()).ok_or_else(|| Failure::Invalid {
-            field: "modelId".to_owned(),
-            problem: "required: the id or ARN of a model, inference profile or prompt".to_owned(),
-        })?;
-        call.with(|record| record.facts.model_id = Some(model_id.to_owned()));
-        call.trace().model(Q::OPERATION_NAME, model_id, || request.attributes());
-        Ok((upstream.target(model_id)?, request.body()?))
-    })();
-    match prepared {
-        Ok((target, body)) => Ok(Prepared { call, target, body }),
-        Err(failure) => Err(call.fail(&failure)),
+    fn learned(&self) -> Learned {
+        Learned::default()
     }
 }
 
-/// The initial metadata of every answer.
-fn initial_metadata(call: &Call, metadata: &mut MetadataMap) {
+/// Answers that are JSON.
+macro_rules! json_answer {
+    ($($answer:ty),*) => {
+        $(impl crate::service::Answered for $answer {
+            fn read(_: &http::HeaderMap, body: bytes::Bytes) -> Result<Self, crate::status::Failure> {
+                Ok(bedrock_grpc_schema::json::decode(&body, crate::telemetry::unknown_member)?)
+            }
+        })*
+    };
+}
+use json_answer;
+
+/// A member that AWS binds to the path, and so has to be there.
+fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| Failure::Invalid {
+        field: field.to_owned(),
+        problem: "required: it is part of the path that Bedrock is asked at".to_owned(),
+    })
+}
+
+/// What the JSON of a message of `encoded_len` bytes takes: base64 makes four of three, names and quotes the rest. A body
+/// that outgrows it is copied once more.
+fn body_size(encoded_len: usize) -> usize {
+    encoded_len / 2 * 3 + 512
+}
+
+/// The initial metadata of every answer: where it came from, and what Bedrock said beside the body
+/// (`x-amzn-bedrock-*`: token counts, latency, and what a stream has no member for).
+fn initial_metadata(call: &Call, headers: &HeaderMap, metadata: &mut MetadataMap) {
+    for (name, value) in headers.iter().filter(|(name, _)| name.as_str().starts_with("x-amzn-bedrock-")) {
+        if let (Ok(name), Ok(value)) =
+            (AsciiMetadataKey::from_bytes(name.as_str().as_bytes()), value.as_bytes().try_into())
+        {
+            metadata.insert(name, value);
+        }
+    }
     call.with(|record| {
         let facts = &record.facts;
         let mut insert = |key, value: Option<&str>| {
@@ -128,11 +120,11 @@ fn initial_metadata(call: &Call, metadata: &mut MetadataMap) {
 }
 
 fn learn(call: &Call, from: &impl Report) {
-    let learned = from.learned();
-    if learned.stop_reason.is_some() || learned.usage.is_some() {
+    let Learned { stop_reason, usage } = from.learned();
+    if stop_reason.is_some() || usage.is_some() {
         call.with(|record| {
-            record.stop_reason = learned.stop_reason.map(str::to_owned).or(record.stop_reason.take());
-            record.usage = learned.usage.cloned().or(record.usage.take());
+            record.stop_reason = stop_reason.or(record.stop_reason.take());
+            record.usage = usage.or(record.usage.take());
         });
     }
 }

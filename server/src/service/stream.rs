@@ -11,11 +11,13 @@ use bedrock_grpc_schema::json::{self, Union};
 use futures::stream;
 use tonic::{Request, Response, Status};
 
-use super::{Ask, Events, Prepared, Report, initial_metadata, learn, prepare};
+use super::prepare::{Prepared, prepare};
+use super::runtime::Events;
+use super::{Ask, Report, initial_metadata, learn};
 use crate::call::Call;
 use crate::status::{Failure, Phase};
 use crate::telemetry;
-use crate::upstream::{Frame, Frames, Operation, Upstream};
+use crate::upstream::{Body, Frame, Frames, Upstream};
 
 /// A union whose members are the events of a stream.
 pub(super) trait EventStream: Union + Report + Send + 'static {
@@ -35,54 +37,34 @@ pub(super) trait EventStream: Union + Report + Send + 'static {
     fn complete(progress: &Self::Progress) -> Result<(), Failure>;
 }
 
-/// Asks `operation` and streams its answer.
+/// Asks Bedrock and streams its answer.
 pub(super) async fn run<Q: Ask, U: EventStream>(
     upstream: &Upstream,
-    operation: Operation,
     request: Request<Q>,
 ) -> Result<Response<Events<U::Message>>, Status> {
-    let Prepared { call, target, body } = prepare(upstream, request)?;
+    let Prepared { call, target, operation, body } = prepare(upstream, request)?;
     let timeouts = call.policy.timeouts;
-    let asked = call.attempts(upstream, &target, async |_| {
+    let asked = call.attempts(upstream, &target, async || {
         let first = async {
-            let answer = upstream.send(operation, &target, body.clone()).await?;
+            let answer = upstream.send(&operation, &target, body.clone()).await?;
             call.answered(&answer.headers);
-            let mut stream = Decoded::<U> {
-                call: Arc::clone(&call),
-                frames: Frames::new(answer.body),
-                progress: U::Progress::default(),
-            };
-            let event = stream.next().await?;
-            Ok((event, stream))
+            let mut rest = Decoded::<U>::new(Arc::clone(&call), answer.body);
+            let first = rest.next().await?;
+            Ok((answer.headers, first, rest))
         };
         within(timeouts.first_event, Failure::FirstEventTimeout, first).await
     });
-    let (first, rest) = asked.await.map_err(|failure| call.fail(&failure))?;
+    let (headers, first, rest) = asked.await.map_err(|failure| call.fail(&failure))?;
     call.first_event();
     call.with(|record| record.facts.phase = Phase::Stream);
-    let mut response = Response::new(events(first, rest, timeouts.idle));
-    initial_metadata(&call, response.metadata_mut());
+    let events = match first {
+        Some(first) => rest.events(Some(first), Some(timeouts.idle)),
+        // A stream may have nothing to say.
+        None => Box::pin(stream::empty()),
+    };
+    let mut response = Response::new(events);
+    initial_metadata(&call, &headers, response.metadata_mut());
     Ok(response)
-}
-
-/// The stream as the caller sees it: `first`, then whatever follows, then exactly one status.
-fn events<U: EventStream>(first: Option<U>, rest: Decoded<U>, idle: Duration) -> Events<U::Message> {
-    // The state is gone once the stream has failed, and with it the connection to Bedrock.
-    Box::pin(stream::unfold((first, Some(rest)), move |(ready, rest)| async move {
-        let mut rest = rest?;
-        let event = match ready {
-            Some(event) => Ok(Some(event)),
-            None => within(idle, Failure::IdleTimeout, rest.next()).await,
-        };
-        match event {
-            Ok(Some(event)) => {
-                rest.call.with(|record| record.facts.events += 1);
-                Some((Ok(U::message(event)), (None, Some(rest))))
-            }
-            Ok(None) => None,
-            Err(failure) => Some((Err(rest.call.fail(&failure)), (None, None))),
-        }
-    }))
 }
 
 async fn within<T>(
@@ -94,13 +76,18 @@ async fn within<T>(
 }
 
 /// Frames read as events.
-struct Decoded<U: EventStream> {
+pub(super) struct Decoded<U: EventStream> {
     call: Arc<Call>,
     frames: Frames,
     progress: U::Progress,
 }
 
 impl<U: EventStream> Decoded<U> {
+    /// The events in `body`.
+    pub(super) fn new(call: Arc<Call>, body: Body) -> Self {
+        Self { call, frames: Frames::new(body), progress: U::Progress::default() }
+    }
+
     /// The next event; `None` at an end that is one.
     async fn next(&mut self) -> Result<Option<U>, Failure> {
         while let Some(Frame { event, payload }) = self.frames.next().await? {
@@ -113,5 +100,27 @@ impl<U: EventStream> Decoded<U> {
         }
         U::complete(&self.progress)?;
         Ok(None)
+    }
+
+    /// The stream as the caller sees it: `first`, if there is one already, then whatever follows, then exactly one status.
+    /// `idle` is how long it may be silent.
+    pub(super) fn events(self, first: Option<U>, idle: Option<Duration>) -> Events<U::Message> {
+        // The state is gone once the stream has failed, and with it the connection to Bedrock.
+        Box::pin(stream::unfold((first, Some(self)), move |(ready, rest)| async move {
+            let mut rest = rest?;
+            let event = match (ready, idle) {
+                (Some(event), _) => Ok(Some(event)),
+                (None, Some(idle)) => within(idle, Failure::IdleTimeout, rest.next()).await,
+                (None, None) => rest.next().await,
+            };
+            match event {
+                Ok(Some(event)) => {
+                    rest.call.with(|record| record.facts.events += 1);
+                    Some((Ok(U::message(event)), (None, Some(rest))))
+                }
+                Ok(None) => None,
+                Err(failure) => Some((Err(rest.call.fail(&failure)), (None, None))),
+            }
+        }))
     }
 }

@@ -147,6 +147,7 @@ fn message(failure: &Failure, facts: &Facts) -> String {
         }
         Failure::Invalid { .. }
         | Failure::NoRegion
+        | Failure::NoHttp2
         | Failure::Truncated
         | Failure::Undecodable(_)
         | Failure::AnswerTooLarge(_) => failure.to_string(),

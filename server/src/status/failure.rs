@@ -29,6 +29,11 @@ pub enum Failure {
     /// No answer came: connecting, TLS, or the connection broke before one.
     #[error("Bedrock cannot be reached: {0}")]
     Unreachable(String),
+    /// The endpoint has no HTTP/2, which a bidirectional stream needs.
+    #[error(
+        "a bidirectional stream needs HTTP/2, and the gateway's Bedrock endpoint has none (HTTP/2 comes with https alone)"
+    )]
+    NoHttp2,
     /// The answer or the stream ended before it was complete.
     #[error("Bedrock's answer ended early")]
     Truncated,

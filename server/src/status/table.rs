@@ -90,6 +90,7 @@ impl Verdict {
             Failure::NoRegion => row(Code::FailedPrecondition, "NO_REGION", Retry::Never, P::None),
             Failure::NoCredentials(_) => credentials(),
             Failure::Unreachable(_) => row(Code::Unavailable, "UNREACHABLE", Retry::Yes, P::After(Backoff::CONNECT)),
+            Failure::NoHttp2 => row(Code::FailedPrecondition, "NO_HTTP2", Retry::Never, P::Stop),
             Failure::Truncated => row(Code::Unavailable, "STREAM_TRUNCATED", Retry::Yes, P::None),
             Failure::Undecodable(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Once, P::None),
             Failure::AnswerTooLarge(_) => row(Code::ResourceExhausted, "ANSWER_TOO_LARGE", Retry::Never, P::Stop),

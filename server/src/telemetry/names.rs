@@ -44,4 +44,13 @@ pub(crate) const MEMBER: &str = "bedrock_grpc.member";
 // Values.
 pub(crate) const GRPC: &str = "grpc";
 pub(crate) const AWS_BEDROCK: &str = "aws.bedrock";
+
+// `gen_ai.operation.name`: the conventions' values, and, for what they do not name, Bedrock's operation.
 pub(crate) const CHAT: &str = "chat";
+pub(crate) const EMBEDDINGS: &str = "embeddings";
+pub(crate) const GENERATE_CONTENT: &str = "generate_content";
+pub(crate) const COUNT_TOKENS: &str = "count_tokens";
+pub(crate) const APPLY_GUARDRAIL: &str = "apply_guardrail";
+pub(crate) const INVOKE_GUARDRAIL_CHECKS: &str = "invoke_guardrail_checks";
+pub(crate) const GET_ASYNC_INVOKE: &str = "get_async_invoke";
+pub(crate) const LIST_ASYNC_INVOKES: &str = "list_async_invokes";

@@ -33,15 +33,20 @@ impl CallTrace {
     }
 
     /// Starts the CLIENT span `{operation} {model}`. `request` holds what the caller asked of the model, never its words.
-    pub(crate) fn model(&self, operation: &'static str, model_id: &str, request: impl FnOnce() -> Vec<KeyValue>) {
+    pub(crate) fn model(
+        &self,
+        operation: &'static str,
+        model_id: Option<&str>,
+        request: impl FnOnce() -> Vec<KeyValue>,
+    ) {
         self.client.get_or_init(|| {
-            let span = SpanBuilder::from_name(format!("{operation} {model_id}"))
-                .with_kind(SpanKind::Client)
-                .with_attributes([
-                    KeyValue::new(names::GEN_AI_OPERATION_NAME, operation),
-                    KeyValue::new(names::GEN_AI_PROVIDER_NAME, names::AWS_BEDROCK),
-                    KeyValue::new(names::GEN_AI_REQUEST_MODEL, model_id.to_owned()),
-                ]);
+            let name = model_id.map_or_else(|| operation.to_owned(), |model| format!("{operation} {model}"));
+            let mut attributes = vec![
+                KeyValue::new(names::GEN_AI_OPERATION_NAME, operation),
+                KeyValue::new(names::GEN_AI_PROVIDER_NAME, names::AWS_BEDROCK),
+            ];
+            attributes.extend(model_id.map(|model| KeyValue::new(names::GEN_AI_REQUEST_MODEL, model.to_owned())));
+            let span = SpanBuilder::from_name(name).with_kind(SpanKind::Client).with_attributes(attributes);
             let context = start(span, &self.server);
             if context.span().is_recording() {
                 context.span().set_attributes(request());

@@ -10,6 +10,8 @@ use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use aws_sdk_bedrockruntime::config::timeout::TimeoutConfig;
 use aws_sdk_bedrockruntime::config::{Builder, Credentials, StalledStreamProtectionConfig};
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::{Mutex, watch};
 
 /// How long a TCP and TLS connection to Bedrock may take: the SDKs' usual 3.1 s (a lost SYN and its first repeat).
@@ -23,6 +25,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// The endpoint to ask instead of AWS's own, as `http://127.0.0.1:8080`.
     pub endpoint_url: Option<String>,
+    /// Certificates (PEM) to trust beside the platform's roots when asking Bedrock.
+    pub upstream_ca: Option<Vec<u8>>,
     /// A fixed access key id and secret instead of the default chain; the demo's way to the simulator.
     pub static_credentials: Option<(String, String)>,
 }
@@ -152,7 +156,24 @@ async fn load(settings: &Settings) -> SdkConfig {
     if let Some((id, secret)) = &settings.static_credentials {
         loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "static"));
     }
+    if let Some(pem) = &settings.upstream_ca {
+        loader = loader.http_client(trusting(pem));
+    }
     loader.load().await
+}
+
+/// The SDK's own client, with one more certificate to trust.
+fn trusting(pem: &[u8]) -> SharedHttpClient {
+    let store = TrustStore::default().with_pem_certificate(pem);
+    let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+    let builder = aws_smithy_http_client::Builder::new().tls_provider(provider);
+    match TlsContext::builder().with_trust_store(store).build() {
+        Ok(context) => builder.tls_context(context).build_https(),
+        Err(error) => {
+            tracing::error!(%error, "the certificates of --upstream-ca cannot be used");
+            builder.build_https()
+        }
+    }
 }
 
 fn client(config: &SdkConfig, region: &str) -> Client {

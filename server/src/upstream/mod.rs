@@ -7,33 +7,38 @@ mod body;
 mod clients;
 mod exchange;
 mod frames;
+mod operation;
 mod region;
 
 use bytes::Bytes;
+use futures::Stream;
 use http::HeaderMap;
 
 pub use body::Body;
 pub use clients::{Readiness, Settings, Upstream};
 pub use frames::{Frame, Frames};
+pub use operation::Operation;
 
 use crate::status::Failure;
-
-/// An operation of Bedrock's runtime API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
-    Converse,
-    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
-    ConverseStream,
-}
 
 /// Where a call goes: a model (or inference profile, prompt, endpoint ARN) in a Region.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// What stands in the request's path.
-    pub model_id: String,
+    /// The model in the request's path, for the operations that have one there.
+    pub model_id: Option<String>,
     /// The Region asked.
     pub region: String,
+}
+
+/// What a call is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// A model, inference profile or prompt, by id or ARN.
+    Model(&'a str),
+    /// Something else with an id or ARN: a guardrail, an invocation.
+    Resource(&'a str),
+    /// The account itself.
+    Account,
 }
 
 /// A successful answer of Bedrock's, its body still to be read.
@@ -49,16 +54,33 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Failure::NoRegion`] when none is known.
-    pub fn target(&self, model_id: &str) -> Result<Target, Failure> {
-        let region = region::of_arn(model_id).or_else(|| self.region()).ok_or(Failure::NoRegion)?;
-        Ok(Target { model_id: model_id.to_owned(), region: region.to_owned() })
+    pub fn target(&self, subject: Subject<'_>) -> Result<Target, Failure> {
+        let (model_id, resource) = match subject {
+            Subject::Model(id) => (Some(id.to_owned()), Some(id)),
+            Subject::Resource(id) => (None, Some(id)),
+            Subject::Account => (None, None),
+        };
+        let region = resource.and_then(region::of_arn).or_else(|| self.region()).ok_or(Failure::NoRegion)?;
+        Ok(Target { model_id, region: region.to_owned() })
     }
 
     /// Asks Bedrock once.
     ///
     /// # Errors
     /// Bedrock's exception, or why there is no answer.
-    pub async fn send(&self, operation: Operation, target: &Target, body: Bytes) -> Result<Answer, Failure> {
-        exchange::send(&self.client(&target.region), operation, &target.model_id, body).await
+    pub async fn send(&self, operation: &Operation, target: &Target, body: Bytes) -> Result<Answer, Failure> {
+        exchange::send(&self.client(&target.region), operation, target, body).await
+    }
+
+    /// Opens a bidirectional stream. `input` is polled as Bedrock takes it, and its end is the end of the input.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`]; [`Failure::NoHttp2`] when the endpoint cannot do it.
+    pub async fn bidirectional(
+        &self,
+        target: &Target,
+        input: impl Stream<Item = Bytes> + Send + Sync + 'static,
+    ) -> Result<Answer, Failure> {
+        exchange::bidirectional(&self.client(&target.region), target, input).await
     }
 }

@@ -5,17 +5,18 @@
 //! SigV4, HTTP and modelled errors, while documents keep their key order and unknown members survive: the SDK's typed input
 //! and output lose both (its `Document` is a `HashMap`).
 
+mod failure;
+mod operations;
+
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_bedrockruntime::Client;
-use aws_sdk_bedrockruntime::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -25,45 +26,61 @@ use aws_smithy_types::config_bag::ConfigBag;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Answer, Body, Operation};
-use crate::status::{Exception, Failure};
+use super::{Answer, Body};
+use crate::status::Failure;
 
-/// Asks Bedrock once; the SDK's own retries are off (`clients`).
-pub(super) async fn send(
-    client: &Client,
-    operation: Operation,
-    model_id: &str,
-    body: Bytes,
-) -> Result<Answer, Failure> {
-    let exchange = Exchange::new(operation, body);
-    match operation {
-        Operation::Converse => {
-            let sent = client.converse().model_id(model_id).customize().interceptor(exchange.clone()).send();
-            exchange.answer(sent.await)
-        }
-        Operation::ConverseStream => {
-            let sent = client.converse_stream().model_id(model_id).customize().interceptor(exchange.clone()).send();
-            exchange.answer(sent.await)
-        }
-    }
-}
+pub(super) use operations::{bidirectional, send};
 
 /// Carries the request's body in and the answer out.
 #[derive(Debug, Clone)]
 struct Exchange {
-    request: Bytes,
+    /// What replaces the SDK's body. `None` leaves the request as the SDK made it: a GET, or a stream of its own signing.
+    request: Option<Payload>,
     /// What the SDK finds in place of the answer: an empty object, or, where it expects a stream, nothing.
     placeholder: &'static str,
+    /// The SDK reaches HTTP/2 by ALPN, so never without TLS; without it a stream both ways would hang.
+    needs_http2: bool,
     answer: Arc<Mutex<Option<(HeaderMap, SdkBody)>>>,
 }
 
+/// The endpoint speaks HTTP/1.1 only.
+#[derive(Debug, thiserror::Error)]
+#[error("the endpoint has no HTTP/2")]
+struct NoHttp2;
+
+/// A body and its content type.
+#[derive(Debug, Clone)]
+struct Payload {
+    bytes: Bytes,
+    content_type: String,
+}
+
+const JSON: &str = "application/json";
+
 impl Exchange {
-    fn new(operation: Operation, request: Bytes) -> Self {
-        let placeholder = match operation {
-            Operation::Converse => "{}",
-            Operation::ConverseStream => "",
-        };
-        Self { request, placeholder, answer: Arc::default() }
+    /// JSON out, JSON back.
+    fn json(bytes: Bytes) -> Self {
+        Self::payload(bytes, JSON)
+    }
+
+    /// Any body out, one body back.
+    fn payload(bytes: Bytes, content_type: &str) -> Self {
+        Self { request: Some(Payload { bytes, content_type: content_type.to_owned() }), ..Self::get() }
+    }
+
+    /// Nothing out that the SDK has not made, one body back.
+    fn get() -> Self {
+        Self { request: None, placeholder: "{}", needs_http2: false, answer: Arc::default() }
+    }
+
+    /// The answer is a stream.
+    fn streamed(self) -> Self {
+        Self { placeholder: "", ..self }
+    }
+
+    /// The request is a stream too.
+    fn bidirectional() -> Self {
+        Self { needs_http2: true, ..Self::get().streamed() }
     }
 
     fn answer<T, E>(self, sent: Result<T, SdkError<E, HttpResponse>>) -> Result<Answer, Failure>
@@ -74,7 +91,7 @@ impl Exchange {
         match (taken, sent) {
             // A success is what Bedrock says it is, whatever the SDK made of the placeholder.
             (Some((headers, body)), _) => Ok(Answer { headers, body: Body::new(body) }),
-            (None, Err(error)) => Err(failure(&error)),
+            (None, Err(error)) => Err(failure::of(&error)),
             (None, Ok(_)) => Err(Failure::Unreachable("the SDK gave no answer".to_owned())),
         }
     }
@@ -91,11 +108,23 @@ impl Intercept for Exchange {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let request = context.request_mut();
-        request.headers_mut().insert("content-length", self.request.len().to_string());
-        request.headers_mut().insert("content-type", "application/json");
-        *request.body_mut() = SdkBody::from(self.request.clone());
+        if let Some(Payload { bytes, content_type }) = &self.request {
+            let request = context.request_mut();
+            request.headers_mut().insert("content-length", bytes.len().to_string());
+            request.headers_mut().try_insert("content-type", content_type.clone())?;
+            *request.body_mut() = SdkBody::from(bytes.clone());
+        }
         Ok(())
+    }
+
+    fn read_before_signing(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let plain = context.request().uri().starts_with("http:");
+        if self.needs_http2 && plain { Err(NoHttp2.into()) } else { Ok(()) }
     }
 
     fn modify_before_deserialization(
@@ -105,6 +134,11 @@ impl Intercept for Exchange {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response_mut();
+        // HTTP/2 forbids these two, and HTTP/1.1 has one of them on every stream. (RFC 9113, section 8.2.2)
+        let http1 = ["transfer-encoding", "connection"].iter().any(|name| response.headers().contains_key(name));
+        if self.needs_http2 && http1 {
+            return Err(NoHttp2.into());
+        }
         if response.status().is_success() {
             let headers = header_map(response.headers());
             let body = std::mem::replace(response.body_mut(), SdkBody::from(self.placeholder));
@@ -119,39 +153,4 @@ fn header_map(headers: &Headers) -> HeaderMap {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
     });
     pairs.collect()
-}
-
-fn failure<E: ProvideErrorMetadata + StdError + 'static>(error: &SdkError<E, HttpResponse>) -> Failure {
-    if let SdkError::ServiceError(context) = error {
-        return Failure::Exception(exception(context.err(), context.raw()));
-    }
-    let text = DisplayErrorContext(error).to_string();
-    if has_source::<CredentialsError>(error) {
-        return Failure::NoCredentials(text);
-    }
-    Failure::Unreachable(text)
-}
-
-fn has_source<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<T>() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
-fn exception<E: ProvideErrorMetadata>(error: &E, response: &HttpResponse) -> Exception {
-    let headers = response.headers();
-    let mut exception = Exception::parse(error.code(), response.body().bytes().unwrap_or_default());
-    if exception.message.is_empty() {
-        exception.message = error.message().unwrap_or_default().to_owned();
-    }
-    exception.http_status = Some(response.status().as_u16());
-    exception.request_id = headers.get("x-amzn-requestid").map(str::to_owned);
-    // Bedrock sends whole seconds where it sends anything.
-    exception.retry_after = headers.get("retry-after").and_then(|s| s.trim().parse().ok()).map(Duration::from_secs);
-    exception
 }

@@ -1,0 +1,37 @@
+//! What can be asked of Bedrock: the operations, each with the members that AWS binds to something else than the body.
+
+use bedrock_grpc_schema::runtime::v1::{
+    InvokeModelRequest, InvokeModelWithResponseStreamRequest, ListAsyncInvokesRequest,
+};
+
+/// An operation of Bedrock's runtime API whose request is one body.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
+    Converse,
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
+    ConverseStream,
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html>
+    CountTokens,
+    /// Its headers; the body goes beside it.
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html>
+    InvokeModel(Box<InvokeModelRequest>),
+    /// Its headers; the body goes beside it.
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html>
+    InvokeModelWithResponseStream(Box<InvokeModelWithResponseStreamRequest>),
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html>
+    ApplyGuardrail {
+        /// The guardrail's id or ARN.
+        identifier: String,
+        /// A number, or `DRAFT`.
+        version: String,
+    },
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeGuardrailChecks.html>
+    InvokeGuardrailChecks,
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_StartAsyncInvoke.html>
+    StartAsyncInvoke,
+    /// By the invocation's ARN. <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GetAsyncInvoke.html>
+    GetAsyncInvoke(String),
+    /// Its query. <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ListAsyncInvokes.html>
+    ListAsyncInvokes(ListAsyncInvokesRequest),
+}

@@ -1,0 +1,185 @@
+//! InvokeModelWithBidirectionalStream, over TLS and HTTP/2.
+
+use std::path::PathBuf;
+
+use bedrock_grpc_schema::runtime::v1::invoke_model_with_bidirectional_stream_request::Member as Input;
+use bedrock_grpc_schema::runtime::v1::invoke_model_with_bidirectional_stream_response::Member as Event;
+use bedrock_grpc_schema::runtime::v1::*;
+use bedrock_simulator::{Options, Simulator};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
+
+use crate::fixture::*;
+
+/// A file that goes when it is dropped.
+struct CaFile(PathBuf);
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn over_tls() -> (Simulator, CaFile, Gateway) {
+    let options = Options { tls: true, ..Options::immediate() };
+    let simulator = Simulator::start_with("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
+    let port = simulator.address().port();
+    let file = CaFile(std::env::temp_dir().join(format!("bedrock-grpc-{}-{port}.pem", std::process::id())));
+    std::fs::write(&file.0, simulator.ca_pem().unwrap()).unwrap();
+    let gateway = Gateway::builder(&simulator).arg("--upstream-ca").arg(file.0.to_str().unwrap()).start().await;
+    (simulator, file, gateway)
+}
+
+fn model(id: &str) -> InvokeModelWithBidirectionalStreamRequest {
+    InvokeModelWithBidirectionalStreamRequest { model_id: Some(id.to_owned()), member: None }
+}
+
+fn chunk(bytes: &'static [u8]) -> InvokeModelWithBidirectionalStreamRequest {
+    let part = BidirectionalInputPayloadPart { bytes: Some(Bytes::from_static(bytes)) };
+    InvokeModelWithBidirectionalStreamRequest { model_id: None, member: Some(Input::Chunk(part)) }
+}
+
+type Caller = mpsc::Sender<InvokeModelWithBidirectionalStreamRequest>;
+type Answers = Streaming<InvokeModelWithBidirectionalStreamResponse>;
+
+/// Opens a stream and waits for its headers.
+async fn open(gateway: &Gateway, id: &str) -> Result<(Caller, Answers), Status> {
+    let (caller, messages) = mpsc::channel(1);
+    caller.send(model(id)).await.unwrap();
+    let response = gateway.client().await.invoke_model_with_bidirectional_stream(ReceiverStream::new(messages)).await?;
+    assert!(response.metadata().get("x-amzn-requestid").is_some());
+    Ok((caller, response.into_inner()))
+}
+
+async fn next(answers: &mut Answers) -> Result<Option<Bytes>, Status> {
+    let Some(answer) = answers.message().await? else { return Ok(None) };
+    let Some(Event::Chunk(part)) = answer.member else { panic!("no chunk: {answer:?}") };
+    Ok(part.bytes)
+}
+
+#[tokio::test]
+async fn input_and_output_interleave_and_the_half_close_ends_both() {
+    let (simulator, _ca, gateway) = over_tls().await;
+    // The headers come before any chunk has been sent.
+    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    for said in [&b"one"[..], b"\x00\xff two", b""] {
+        caller.send(chunk(said)).await.unwrap();
+        assert_eq!(next(&mut answers).await.unwrap().unwrap_or_default(), said);
+    }
+    drop(caller);
+    assert_eq!(next(&mut answers).await.unwrap(), None);
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    let asked = &simulator.requests()[0];
+    assert!(asked.path.ends_with("/invoke-with-bidirectional-stream"), "{}", asked.path);
+    let line = gateway.call_line(|_| true).await;
+    assert_eq!(
+        (&line["status"], &line["events"], &line["model"]),
+        (&"OK".into(), &3.into(), &"amazon.nova-sonic-v1:0".into())
+    );
+}
+
+#[tokio::test]
+async fn much_goes_through_without_being_held() {
+    let (_simulator, _ca, gateway) = over_tls().await;
+    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    static LARGE: [u8; 100_000] = [7; 100_000];
+    let said = tokio::spawn(async move {
+        for _ in 0..200 {
+            caller.send(chunk(&LARGE)).await.unwrap();
+        }
+    });
+    let mut heard = 0;
+    while let Some(bytes) = next(&mut answers).await.unwrap() {
+        heard += bytes.len();
+    }
+    said.await.unwrap();
+    assert_eq!(heard, 200 * LARGE.len());
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_closes_it_upstream() {
+    let (simulator, _ca, gateway) = over_tls().await;
+    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    caller.send(chunk(b"one")).await.unwrap();
+    next(&mut answers).await.unwrap();
+    assert_eq!(*simulator.open_streams().borrow(), 1);
+    drop((answers, caller));
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    gateway.call_line(|line| line["status"] == "CANCELLED").await;
+}
+
+#[tokio::test]
+async fn exceptions_before_and_within_the_stream_are_statuses() {
+    let (simulator, _ca, gateway) = over_tls().await;
+    let status = open(&gateway, "fault.throttling").await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "THROTTLING"));
+    assert_eq!((info(&status, "phase").as_str(), info(&status, "attempts").as_str()), ("request", "1"));
+    for (fault, reason_wanted) in [
+        ("fault.throttling.after.1", "THROTTLING"),
+        ("fault.model-stream-error.after.1", "MODEL_STREAM_ERROR"),
+        ("fault.cut.after.1", "STREAM_TRUNCATED"),
+    ] {
+        let (caller, mut answers) = open(&gateway, fault).await.unwrap();
+        caller.send(chunk(b"one")).await.unwrap();
+        assert_eq!(next(&mut answers).await.unwrap().unwrap(), &b"one"[..], "{fault}");
+        let _ = caller.send(chunk(b"two")).await;
+        let status = next(&mut answers).await.unwrap_err();
+        assert_eq!((reason(&status).as_str(), info(&status, "phase").as_str()), (reason_wanted, "stream"), "{fault}");
+    }
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_go_on_ends_the_call_with_its_field() {
+    let (simulator, _ca, gateway) = over_tls().await;
+    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    let member = Some(Input::Unrecognized(exact(r#"{"later":{}}"#)));
+    caller.send(InvokeModelWithBidirectionalStreamRequest { model_id: None, member }).await.unwrap();
+    let status = next(&mut answers).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, "unrecognized");
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_message_has_to_name_the_model() {
+    let (_simulator, gateway, mut client) = started().await;
+    for first in [vec![chunk(b"one")], vec![]] {
+        let status = client.invoke_model_with_bidirectional_stream(futures::stream::iter(first)).await.unwrap_err();
+        assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, "modelId");
+    }
+    drop(gateway);
+}
+
+#[tokio::test]
+async fn an_endpoint_without_http2_is_said_to_have_none() {
+    let (simulator, gateway, _) = started().await;
+    let status = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "NO_HTTP2"));
+    assert!(status.message().contains("HTTP/2"));
+    assert!(simulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn other_calls_go_over_tls_as_well() {
+    let (_simulator, _ca, gateway) = over_tls().await;
+    let mut client = gateway.client().await;
+    client.converse(converse("demo.model", "Hi")).await.unwrap();
+    let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
+    while stream.message().await.unwrap().is_some() {}
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_none_is_refused_at_the_start() {
+    let file = CaFile(std::env::temp_dir().join(format!("bedrock-grpc-{}-none.pem", std::process::id())));
+    std::fs::write(&file.0, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--upstream-ca", file.0.to_str().unwrap()])
+        .output()
+        .await
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--upstream-ca"));
+}
