@@ -12,6 +12,19 @@
 
 pub mod json;
 
+/// `bedrock.control`: what may be called.
+pub mod control {
+    /// Version 1: messages, the client and server of `ModelCatalogService`.
+    #[allow(
+        missing_docs,
+        reason = "prost documents what the .proto files comment; tonic's modules have no place for it"
+    )]
+    #[allow(unreachable_pub, clippy::all, reason = "generated")]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/bedrock.control.v1.rs"));
+    }
+}
+
 /// `bedrock.runtime`: the API that runs models.
 pub mod runtime {
     /// Version 1: messages, the client and server of `BedrockRuntimeService`.

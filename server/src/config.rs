@@ -50,6 +50,11 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub upstream_ca: Option<PathBuf>,
 
+    /// Serve `bedrock.control.v1.ModelCatalogService` too. It needs IAM rights of its own: bedrock:ListFoundationModels,
+    /// bedrock:GetFoundationModel, bedrock:ListInferenceProfiles.
+    #[arg(long)]
+    pub control_plane: bool,
+
     /// How long running calls may finish after SIGTERM, as `30s`.
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, env = "BEDROCK_GRPC_GRACE")]
     pub grace: Duration,

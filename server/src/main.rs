@@ -53,19 +53,22 @@ async fn main() -> ExitCode {
 
 async fn serve(options: Serve) -> Result<(), Failure> {
     let exporters = Telemetry::start()?;
-    let upstream_ca = options.upstream_ca.map(certificates).transpose()?;
-    let upstream = Upstream::load(Settings { region: options.region, upstream_ca, ..Settings::default() }).await;
+    let upstream_ca = options.upstream_ca.clone().map(certificates).transpose()?;
+    let upstream =
+        Upstream::load(Settings { region: options.region.clone(), upstream_ca, ..Settings::default() }).await;
     let policy = Policy {
         timeouts: StreamTimeouts { first_event: options.first_event_timeout, idle: options.idle_timeout },
         expose_upstream_messages: options.expose_upstream_messages,
         ..Policy::default()
     };
-    let mut gateway = Gateway::start(&options.listen, Arc::new(upstream), policy, options.grace).await?;
+    let Serve { listen, grace, control_plane, .. } = options;
+    let mut gateway =
+        Gateway::start(transport::Options { listen, policy, grace, control_plane }, Arc::new(upstream)).await?;
     tracing::info!(address = gateway.address(), "serving");
     let served = tokio::select! {
         error = gateway.failed() => Err(error),
         () = transport::stop_signal() => {
-            tracing::info!(grace = ?options.grace, "shutting down");
+            tracing::info!(?grace, "shutting down");
             gateway.shutdown().await
         }
     };

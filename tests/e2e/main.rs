@@ -10,6 +10,7 @@ mod fixture;
 mod bidirectional;
 mod calls;
 mod cancellation;
+mod catalog;
 mod credentials;
 mod deadlines;
 mod demo;

@@ -95,6 +95,31 @@ async fn a_stream_that_fails_midway_is_no_success_in_its_spans() {
     assert_eq!(attribute(&server.attributes, "error.type"), "STREAM_TRUNCATED");
 }
 
+#[tokio::test]
+async fn a_failed_call_is_logged_with_its_request_id_and_reason() {
+    let (_simulator, gateway, mut client) = started().await;
+    let status = client.converse(converse("fault.throttling-daily", "Hi")).await.unwrap_err();
+    let line = gateway.call_line(|_| true).await;
+    assert_eq!(line["status"], "RESOURCE_EXHAUSTED");
+    assert_eq!(line["reason"], "THROTTLING");
+    assert_eq!(line["request_id"], info(&status, "aws_request_id"));
+}
+
+#[tokio::test]
+async fn content_and_credentials_are_in_no_log_however_much_is_logged() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).env("RUST_LOG", "bedrock_grpc=trace,aws=trace").start().await;
+    let mut client = gateway.client().await;
+    client.converse(converse("demo.model", "zebrafish")).await.unwrap();
+    let mut stream = client.converse_stream(converse_stream("demo.model", "zebrafish")).await.unwrap().into_inner();
+    while stream.message().await.unwrap().is_some() {}
+    client.converse(converse("fault.validation", "zebrafish")).await.unwrap_err();
+    gateway.call_line(|line| line["status"] == "INVALID_ARGUMENT").await;
+    let log = gateway.log.text();
+    assert!(log.len() > 10_000, "the SDK's lines are not there");
+    assert!(!log.contains("zebrafish"), "{}", log.lines().find(|l| l.contains("zebrafish")).unwrap_or_default());
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -179,3 +179,18 @@ async fn what_outlives_the_grace_ends_as_draining() {
     assert!(gateway.process.wait().await.unwrap().success());
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
 }
+
+#[tokio::test]
+async fn neither_a_health_watch_nor_a_silent_connection_holds_it_up() {
+    let simulator = simulator().await;
+    let mut gateway = Gateway::builder(&simulator).arg("--grace").arg("1h").start().await;
+    let mut health = HealthClient::new(gateway.channel().await);
+    let mut states = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let _silent = TcpStream::connect(&gateway.address).await.unwrap();
+    gateway.terminate();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    let ended = states.message().await.unwrap_err();
+    assert_eq!((ended.code(), reason(&ended).as_str()), (Code::Unavailable, "DRAINING"));
+    assert!(gateway.process.wait().await.unwrap().success());
+}

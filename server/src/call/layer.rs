@@ -43,7 +43,8 @@ pub struct CallService<S> {
     policy: Policy,
 }
 
-/// The services that are Bedrock's. Health and reflection serve also while the gateway drains, and are not logged.
+/// The services that are Bedrock's. Health and reflection serve also while the gateway drains, and have no record; their
+/// streams (a health watch lasts for good) end with the gateway.
 const BEDROCK: &str = "/bedrock.";
 
 impl<S> Service<http::Request<Body>> for CallService<S>
@@ -61,7 +62,8 @@ where
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         if !request.uri().path().starts_with(BEDROCK) {
-            return Box::pin(self.inner.call(request));
+            let (answer, terminated) = (self.inner.call(request), self.policy.terminated.clone());
+            return Box::pin(async move { Ok(response::until(terminated, answer.await?)) });
         }
         // Here, not in the future: tonic makes its own timer right after this returns.
         let deadline = deadline::of(request.headers());

@@ -12,12 +12,14 @@ use bedrock_grpc_schema::runtime::v1::TokenUsage;
 use http::HeaderMap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::{Code, Status};
 
 pub use layer::{CallLayer, CallService};
 pub use retry::MAX_ATTEMPTS;
 
-use crate::status::{self, Facts, Failure, Phase};
+use crate::status::{self, Exception, Facts, Failure, Phase};
 use crate::telemetry::{CallTrace, log};
 
 /// What all calls of a gateway share.
@@ -29,8 +31,10 @@ pub struct Policy {
     pub expose_upstream_messages: bool,
     /// Cancelled when the gateway starts to shut down: new calls are refused.
     pub draining: CancellationToken,
-    /// Cancelled when the grace is over: running calls end.
+    /// Cancelled when the grace is over or the last call has ended: whatever still runs ends.
     pub terminated: CancellationToken,
+    /// The calls that run.
+    pub running: TaskTracker,
 }
 
 /// How long a stream may keep silent.
@@ -55,6 +59,7 @@ pub struct Call {
     /// When the caller's deadline runs out.
     pub deadline: Option<Instant>,
     started: Instant,
+    _running: TaskTrackerToken,
     trace: CallTrace,
     record: Mutex<Record>,
 }
@@ -93,6 +98,7 @@ impl Call {
         Arc::new(Self {
             deadline,
             started: Instant::now(),
+            _running: policy.running.token(),
             trace: CallTrace::begin(path, headers),
             record: Mutex::new(Record { facts, ..Record::default() }),
             policy,
@@ -137,6 +143,9 @@ impl Call {
     pub fn fail(&self, failure: &Failure) -> Status {
         self.with(|record| {
             let verdict = status::Verdict::of(failure);
+            if let Failure::Exception(Exception { request_id: Some(id), .. }) = failure {
+                record.facts.request_id = Some(id.clone());
+            }
             let quotes = matches!(failure, Failure::Exception(_)) && verdict.code == Code::InvalidArgument;
             let text = (!quotes).then(|| failure.to_string());
             record.failure = Some(Ending { reason: verdict.reason.into_owned(), text });

@@ -8,13 +8,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::Call;
 use super::deadline::Deadline;
-use crate::status::Failure;
+use crate::status::{self, Facts, Failure};
 
 /// Ends the call as CANCELLED if nothing ended it before: the caller went away.
 pub(super) struct EndOnDrop(pub(super) Arc<Call>);
@@ -49,6 +49,39 @@ pub(super) fn wrap(ended: EndOnDrop, response: http::Response<Body>, expires: De
 /// tonic's statuses carry no details, ours always do.
 fn is_tonics_own(status: &Status) -> bool {
     status.code() != Code::Ok && status.details().is_empty()
+}
+
+/// Lets a stream that is no call of ours end with the gateway: what it has to say first, then UNAVAILABLE.
+pub(super) fn until(terminated: CancellationToken, response: http::Response<Body>) -> http::Response<Body> {
+    let terminated = Box::pin(terminated.cancelled_owned());
+    response.map(|body| Body::new(UntilBody { body, terminated }))
+}
+
+struct UntilBody {
+    body: Body,
+    terminated: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl http_body::Body for UntilBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let ready @ Poll::Ready(_) = Pin::new(&mut self.body).poll_frame(cx) {
+            return ready;
+        }
+        ready!(self.terminated.as_mut().poll(cx));
+        self.body = Body::empty();
+        Poll::Ready(Some(Ok(trailers(&status::of(&Failure::Draining, &Facts::default())))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 struct CallBody {

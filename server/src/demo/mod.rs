@@ -12,7 +12,7 @@ use bedrock_simulator::Simulator;
 
 use crate::call::Policy;
 use crate::config::Demo;
-use crate::transport::{Gateway, Listen, TransportError, stop_signal};
+use crate::transport::{self, Gateway, Listen, TransportError, stop_signal};
 use crate::upstream::{Settings, Upstream};
 use screen::Screen;
 
@@ -51,7 +51,8 @@ pub async fn run(options: &Demo) -> Result<(), DemoError> {
     })
     .await;
     let listen = Listen::Tcp("127.0.0.1:0".to_owned());
-    let gateway = Gateway::start(&listen, Arc::new(upstream), Policy::default(), GRACE).await?;
+    let serve = transport::Options { listen, policy: Policy::default(), grace: GRACE, control_plane: true };
+    let gateway = Gateway::start(serve, Arc::new(upstream)).await?;
     screen.title("bedrock-grpc demo")?;
     screen.line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;
     screen.line(&format!("gateway: gRPC at {}", gateway.address()))?;

@@ -92,7 +92,7 @@ async fn streamed(
 }
 
 async fn throttled(client: &Client, screen: &mut Screen) -> Result<(), DemoError> {
-    screen.title("3. A throttled call (three attempts with backoff; a few seconds)")?;
+    screen.title("3. A throttled call (after three attempts with backoff)")?;
     let model = "fault.throttling";
     let request =
         ConverseRequest { model_id: Some(model.to_owned()), messages: vec![user("Hello")], ..Default::default() };

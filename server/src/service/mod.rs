@@ -3,6 +3,7 @@
 
 mod async_invoke;
 mod bidirectional;
+mod catalog;
 mod converse;
 mod count_tokens;
 mod guardrail;
@@ -18,6 +19,7 @@ use http::HeaderMap;
 use opentelemetry::KeyValue;
 use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 
+pub use catalog::Catalog;
 pub use runtime::Runtime;
 
 use crate::call::Call;
@@ -52,7 +54,7 @@ trait Answered: Report + Sized {
     /// Reads it.
     ///
     /// # Errors
-    /// [`Failure::Undecodable`] when it is not what the schema expects.
+    /// [`Failure::UnreadableAnswer`] when it is not what the schema expects.
     fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, Failure>;
 }
 
@@ -75,19 +77,25 @@ macro_rules! json_answer {
     ($($answer:ty),*) => {
         $(impl crate::service::Answered for $answer {
             fn read(_: &http::HeaderMap, body: bytes::Bytes) -> Result<Self, crate::status::Failure> {
-                Ok(bedrock_grpc_schema::json::decode(&body, crate::telemetry::unknown_member)?)
+                bedrock_grpc_schema::json::decode(&body, crate::telemetry::unknown_member)
+                    .map_err(crate::status::Failure::UnreadableAnswer)
             }
         })*
     };
 }
 use json_answer;
 
+/// The longest id or ARN that AWS's model allows. It stands in paths, logs and spans, so it is held to that here.
+const ID_LIMIT: usize = 2048;
+
 /// A member that AWS binds to the path, and so has to be there.
 fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
-    value.filter(|value| !value.is_empty()).ok_or_else(|| Failure::Invalid {
-        field: field.to_owned(),
-        problem: "required: it is part of the path that Bedrock is asked at".to_owned(),
-    })
+    let problem = match value {
+        None | Some("") => "required: it is part of the path that Bedrock is asked at".to_owned(),
+        Some(value) if value.len() > ID_LIMIT => format!("longer than {ID_LIMIT} bytes"),
+        Some(value) => return Ok(value),
+    };
+    Err(Failure::Invalid { field: field.to_owned(), problem })
 }
 
 /// What the JSON of a message of `encoded_len` bytes takes: base64 makes four of three, names and quotes the rest. A body

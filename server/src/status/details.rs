@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::table::{Pushback, Verdict};
-use super::{Exception, Failure, field, redact};
+use super::{Failure, field, redact};
 
 /// `ErrorInfo.domain`.
 const DOMAIN: &str = "bedrock-grpc";
@@ -76,7 +76,7 @@ pub fn of(failure: &Failure, facts: &Facts) -> Status {
     let delay = delay(failure, &verdict, facts.attempts);
     let mut metadata = MetadataMap::new();
     retry_trailers(&mut metadata, &verdict, delay);
-    if let Some(Ok(id)) = request_id(failure, facts).map(str::parse) {
+    if let Some(Ok(id)) = facts.request_id.as_deref().map(str::parse) {
         metadata.insert("x-amzn-requestid", id);
     }
     let mut message = message(failure, facts);
@@ -124,13 +124,6 @@ fn retry_trailers(metadata: &mut MetadataMap, verdict: &Verdict, delay: Option<D
     }
 }
 
-fn request_id<'a>(failure: &'a Failure, facts: &'a Facts) -> Option<&'a str> {
-    match failure {
-        Failure::Exception(Exception { request_id: Some(id), .. }) => Some(id),
-        _ => facts.request_id.as_deref(),
-    }
-}
-
 /// Short, for the caller, with what to do. Bedrock's own words where it spoke.
 fn message(failure: &Failure, facts: &Facts) -> String {
     match failure {
@@ -150,6 +143,7 @@ fn message(failure: &Failure, facts: &Facts) -> String {
         | Failure::NoHttp2
         | Failure::Truncated
         | Failure::Undecodable(_)
+        | Failure::UnreadableAnswer(_)
         | Failure::AnswerTooLarge(_) => failure.to_string(),
         Failure::NoCredentials(_) => "the gateway has no AWS credentials; its operator has to give it some".to_owned(),
         Failure::Unreachable(_) if !facts.expose_upstream_messages => {
@@ -174,7 +168,7 @@ fn details(
 ) -> ErrorDetails {
     let mut details = ErrorDetails::new();
     details.set_error_info(verdict.reason.clone(), DOMAIN, info(failure, verdict, facts));
-    details.set_request_info(request_id(failure, facts).unwrap_or_default(), "");
+    details.set_request_info(facts.request_id.as_deref().unwrap_or_default(), "");
     if delay.is_some() {
         details.set_retry_info(delay);
     }
@@ -222,7 +216,7 @@ fn info(failure: &Failure, verdict: &Verdict, facts: &Facts) -> HashMap<String, 
     let mut optional = |key, value: Option<&str>| value.map(|v| info.insert(key, short(v).to_owned()));
     optional("model_id", facts.model_id.as_deref());
     optional("region", facts.region.as_deref());
-    optional("aws_request_id", request_id(failure, facts));
+    optional("aws_request_id", facts.request_id.as_deref());
     if let Failure::Exception(e) = failure {
         optional("aws_error_code", e.name.as_deref());
         optional("original_status_code", e.original_status_code.map(|c| c.to_string()).as_deref());

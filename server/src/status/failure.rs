@@ -37,9 +37,12 @@ pub enum Failure {
     /// The answer or the stream ended before it was complete.
     #[error("Bedrock's answer ended early")]
     Truncated,
-    /// A frame, an event or an answer that cannot be read.
+    /// A frame or an event of a stream that cannot be read.
     #[error("Bedrock's answer cannot be read: {0}")]
     Undecodable(String),
+    /// A whole answer that cannot be read.
+    #[error("Bedrock's answer cannot be read: {0}")]
+    UnreadableAnswer(json::Undecodable),
     /// An answer beyond the message limit, in bytes.
     #[error("Bedrock's answer is larger than {0} bytes")]
     AnswerTooLarge(usize),

@@ -36,7 +36,7 @@ pub(super) enum Pushback {
     After(Backoff),
 }
 
-/// The full-jitter backoff of a class of failures: a random time between 0 and min(`cap`, `base` x 2^attempts).
+/// The full-jitter backoff of a class of failures: a random time between 0 and min(`cap`, `base` x 2^(attempts - 1)).
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
@@ -50,7 +50,7 @@ impl Backoff {
     const CONNECT: Self = Self::new(50, 2_000);
     /// The AWS SDKs' base and cap.
     const SERVER: Self = Self::new(500, 20_000);
-    /// Quotas are counted by the minute, so waiting less than a second is no use.
+    /// Quotas are counted by the minute, and tokens come back by the second.
     const THROTTLED: Self = Self::new(1_000, 20_000);
     /// A cold model takes its time; the SDKs retry it for a minute.
     const NOT_READY: Self = Self::new(5_000, 60_000);
@@ -93,6 +93,8 @@ impl Verdict {
             Failure::NoHttp2 => row(Code::FailedPrecondition, "NO_HTTP2", Retry::Never, P::Stop),
             Failure::Truncated => row(Code::Unavailable, "STREAM_TRUNCATED", Retry::Yes, P::None),
             Failure::Undecodable(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Once, P::None),
+            // It is whole and has been paid for; asked again, the model would answer alike.
+            Failure::UnreadableAnswer(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Never, P::None),
             Failure::AnswerTooLarge(_) => row(Code::ResourceExhausted, "ANSWER_TOO_LARGE", Retry::Never, P::Stop),
             Failure::FirstEventTimeout(_) => {
                 row(Code::DeadlineExceeded, "FIRST_EVENT_TIMEOUT", Retry::NextTarget, P::None)
@@ -215,7 +217,8 @@ fn of_rpc(status: &tonic::Status) -> Verdict {
         Code::Cancelled => (Code::Cancelled, "CANCELLED"),
         code => (code, "RPC"),
     };
-    row(code, reason, Retry::Never, Pushback::None)
+    let pushback = if reason == "ANSWER_TOO_LARGE" { Pushback::Stop } else { Pushback::None };
+    row(code, reason, Retry::Never, pushback)
 }
 
 /// `ThrottlingException` -> `THROTTLING`. AIP-193 allows a reason 63 characters.

@@ -18,8 +18,8 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging. `RUST_LOG` sets the filter; without it, our own lines at `info` and others' at `warn`. The SDK's debug
-/// lines hold request bodies, so its crates stay at `warn` unless they are named.
+/// Starts logging. `RUST_LOG` sets the filter; without it, our own lines at `info` and others' at `warn`. The SDK's
+/// crates can log what they send, so they stay at `warn` unless they are named.
 pub fn start(format: Format) {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,bedrock_grpc=info,bedrock_simulator=info"));

@@ -54,3 +54,6 @@ pub(crate) const APPLY_GUARDRAIL: &str = "apply_guardrail";
 pub(crate) const INVOKE_GUARDRAIL_CHECKS: &str = "invoke_guardrail_checks";
 pub(crate) const GET_ASYNC_INVOKE: &str = "get_async_invoke";
 pub(crate) const LIST_ASYNC_INVOKES: &str = "list_async_invokes";
+pub(crate) const LIST_FOUNDATION_MODELS: &str = "list_foundation_models";
+pub(crate) const GET_FOUNDATION_MODEL: &str = "get_foundation_model";
+pub(crate) const LIST_INFERENCE_PROFILES: &str = "list_inference_profiles";

@@ -14,9 +14,9 @@ use crate::upstream::{Readiness, Upstream};
 /// How often credentials are looked for while there are none.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How often they are looked at while there are: temporary ones live an hour at least, a role may be taken away. And how
-/// long those that Bedrock refused are not tried again.
-const RECHECK: Duration = Duration::from_secs(60);
+/// How often they are looked at while there are: a role may be taken away, and finding out costs a call to STS or a process.
+/// And how long those that Bedrock refused are not tried again.
+const RECHECK: Duration = Duration::from_secs(300);
 
 /// The health service's state and the task that keeps it true.
 pub(super) struct Health {

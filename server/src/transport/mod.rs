@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bedrock_grpc_schema::FILE_DESCRIPTOR_SET;
-use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_server::{BedrockRuntimeServiceServer, SERVICE_NAME};
+use bedrock_grpc_schema::control::v1::model_catalog_service_server as catalog;
+use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_server as runtime;
 use tokio::task::JoinHandle;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
@@ -16,7 +17,7 @@ use tonic::transport::Server;
 pub use listener::{Listen, Listener};
 
 use crate::call::{CallLayer, Policy};
-use crate::service::Runtime;
+use crate::service::{Catalog, Runtime};
 use crate::upstream::Upstream;
 
 /// The largest gRPC message in bytes, both ways. Bedrock takes requests of 20 MB and more; tonic's default is 4 MiB.
@@ -25,6 +26,34 @@ pub const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
 /// How often a silent connection is asked whether its peer still lives. A caller whose machine has died would otherwise
 /// keep its stream, which is paid for, until the model has finished.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long connections may take to close once every call has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The settings that all of Bedrock's services have.
+macro_rules! configured {
+    ($service:expr) => {
+        $service
+            .max_decoding_message_size(MESSAGE_LIMIT)
+            .max_encoding_message_size(MESSAGE_LIMIT)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd)
+    };
+}
+/// How a gateway serves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: Listen,
+    /// What applies to every call.
+    pub policy: Policy,
+    /// How long running calls may finish when it shuts down.
+    pub grace: Duration,
+    /// Whether to serve `bedrock.control.v1.ModelCatalogService` too.
+    pub control_plane: bool,
+}
 
 /// A gateway that listens. Dropping it ends it at once; [`Gateway::shutdown`] lets running calls finish.
 pub struct Gateway {
@@ -62,20 +91,22 @@ impl Gateway {
     ///
     /// # Errors
     /// [`TransportError::Listen`] when the address is taken or not ours.
-    pub async fn start(
-        listen: &Listen,
-        upstream: Arc<Upstream>,
-        policy: Policy,
-        grace: Duration,
-    ) -> Result<Self, TransportError> {
-        let listener =
-            Listener::bind(listen).await.map_err(|source| TransportError::Listen { listen: listen.clone(), source })?;
+    pub async fn start(options: Options, upstream: Arc<Upstream>) -> Result<Self, TransportError> {
+        let Options { listen, policy, grace, control_plane } = options;
+        let listener = Listener::bind(&listen).await.map_err(|source| TransportError::Listen { listen, source })?;
         let address = listener.address();
-        let (health, health_service) = health::Health::start(Arc::clone(&upstream), SERVICE_NAME).await;
-        let routes = Routes::new(runtime(upstream))
+        let (health, health_service) = health::Health::start(Arc::clone(&upstream), runtime::SERVICE_NAME).await;
+        let mut names = vec![runtime::SERVICE_NAME, HEALTH];
+        let mut routes =
+            Routes::new(configured!(runtime::BedrockRuntimeServiceServer::new(Runtime::new(upstream.clone()))));
+        if control_plane {
+            names.push(catalog::SERVICE_NAME);
+            routes = routes.add_service(configured!(catalog::ModelCatalogServiceServer::new(Catalog::new(upstream))));
+        }
+        let routes = routes
             .add_service(health_service)
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?)
+            .add_service(reflection(&names).build_v1()?)
+            .add_service(reflection(&names).build_v1alpha()?)
             .prepare();
         let server = Server::builder()
             .tcp_nodelay(true)
@@ -101,11 +132,17 @@ impl Gateway {
     pub async fn shutdown(mut self) -> Result<(), TransportError> {
         self.health.stop().await;
         self.policy.draining.cancel();
-        if let Ok(ended) = tokio::time::timeout(self.grace, &mut self.server).await {
-            return Ok(ended??);
-        }
+        self.policy.running.close();
+        let finished = tokio::time::timeout(self.grace, self.policy.running.wait()).await;
         self.policy.terminated.cancel();
-        Ok((&mut self.server).await??)
+        if finished.is_err() {
+            tracing::warn!(calls = self.policy.running.len(), "the grace is over; ending what still runs");
+        }
+        match tokio::time::timeout(LAST_WORDS, &mut self.server).await {
+            Ok(ended) => Ok(ended??),
+            // A peer that does not read, or has never said a word.
+            Err(_) => Ok(()),
+        }
     }
 
     /// Runs until the server fails by itself.
@@ -132,20 +169,16 @@ impl Drop for Gateway {
     }
 }
 
-fn runtime(upstream: Arc<Upstream>) -> BedrockRuntimeServiceServer<Runtime> {
-    BedrockRuntimeServiceServer::new(Runtime::new(upstream))
-        .max_decoding_message_size(MESSAGE_LIMIT)
-        .max_encoding_message_size(MESSAGE_LIMIT)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .send_compressed(CompressionEncoding::Gzip)
-        .send_compressed(CompressionEncoding::Zstd)
-}
+const HEALTH: &str = "grpc.health.v1.Health";
 
-fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {
-    tonic_reflection::server::Builder::configure()
+/// Reflection of the services in `names`, and of everything that is known about their messages.
+fn reflection<'a>(names: &[&str]) -> tonic_reflection::server::Builder<'a> {
+    let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // So that grpcurl can show the details of an error.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
+    names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
 }
 
 /// Resolves on SIGTERM, as orchestrators send it, or SIGINT (Ctrl-C).

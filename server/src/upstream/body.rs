@@ -43,10 +43,10 @@ impl Body {
     pub async fn whole(mut self) -> Result<Bytes, Failure> {
         let expected = usize::try_from(self.0.size_hint().lower()).unwrap_or(usize::MAX);
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
-        if first.len() == expected {
+        if first.len() == expected && expected <= LIMIT {
             return Ok(first);
         }
-        let mut whole = BytesMut::with_capacity(expected.clamp(first.len(), LIMIT));
+        let mut whole = BytesMut::with_capacity(expected.min(LIMIT).max(first.len()));
         whole.extend_from_slice(&first);
         while let Some(data) = self.chunk().await? {
             if whole.len() + data.len() > LIMIT {

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use aws_sdk_bedrockruntime::config::timeout::TimeoutConfig;
-use aws_sdk_bedrockruntime::config::{Builder, Credentials, StalledStreamProtectionConfig};
+use aws_sdk_bedrockruntime::config::{Credentials, StalledStreamProtectionConfig};
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::{Mutex, watch};
@@ -52,12 +51,19 @@ pub struct Upstream {
     readiness: watch::Sender<Readiness>,
 }
 
+/// The SDK's clients for a Region; they own the connections. Cloning shares them.
+#[derive(Clone)]
+pub(super) struct Clients {
+    pub(super) runtime: aws_sdk_bedrockruntime::Client,
+    pub(super) catalog: aws_sdk_bedrock::Client,
+}
+
 /// One load of the configuration and the clients made from it. The SDK's identity cache cannot be emptied, so fresh
 /// credentials mean a new generation.
 struct Generation {
     number: u64,
     config: Arc<SdkConfig>,
-    clients: HashMap<String, Client>,
+    clients: HashMap<String, Clients>,
 }
 
 impl Upstream {
@@ -75,13 +81,13 @@ impl Upstream {
         self.region.as_deref()
     }
 
-    /// The client for a Region, made on first use: it owns the connections, so it is kept.
-    pub(super) fn client(&self, region: &str) -> Client {
+    /// The clients for a Region, made on first use.
+    pub(super) fn clients(&self, region: &str) -> Clients {
         let found = self.current.read().unwrap_or_else(PoisonError::into_inner).clients.get(region).cloned();
         found.unwrap_or_else(|| {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             let config = Arc::clone(&current.config);
-            current.clients.entry(region.to_owned()).or_insert_with(|| client(&config, region)).clone()
+            current.clients.entry(region.to_owned()).or_insert_with(|| clients(&config, region)).clone()
         })
     }
 
@@ -176,6 +182,12 @@ fn trusting(pem: &[u8]) -> SharedHttpClient {
     }
 }
 
-fn client(config: &SdkConfig, region: &str) -> Client {
-    Client::from_conf(Builder::from(config).region(Region::new(region.to_owned())).build())
+fn clients(config: &SdkConfig, region: &str) -> Clients {
+    let region = Region::new(region.to_owned());
+    let runtime = aws_sdk_bedrockruntime::config::Builder::from(config).region(region.clone()).build();
+    let catalog = aws_sdk_bedrock::config::Builder::from(config).region(region).build();
+    Clients {
+        runtime: aws_sdk_bedrockruntime::Client::from_conf(runtime),
+        catalog: aws_sdk_bedrock::Client::from_conf(catalog),
+    }
 }

@@ -69,7 +69,7 @@ impl Upstream {
     /// # Errors
     /// Bedrock's exception, or why there is no answer.
     pub async fn send(&self, operation: &Operation, target: &Target, body: Bytes) -> Result<Answer, Failure> {
-        exchange::send(&self.client(&target.region), operation, target, body).await
+        exchange::send(&self.clients(&target.region), operation, target, body).await
     }
 
     /// Opens a bidirectional stream. `input` is polled as Bedrock takes it, and its end is the end of the input.
@@ -81,6 +81,6 @@ impl Upstream {
         target: &Target,
         input: impl Stream<Item = Bytes> + Send + Sync + 'static,
     ) -> Result<Answer, Failure> {
-        exchange::bidirectional(&self.client(&target.region), target, input).await
+        exchange::bidirectional(&self.clients(&target.region), target, input).await
     }
 }

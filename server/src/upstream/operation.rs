@@ -1,10 +1,11 @@
 //! What can be asked of Bedrock: the operations, each with the members that AWS binds to something else than the body.
 
+use bedrock_grpc_schema::control::v1::{ListFoundationModelsRequest, ListInferenceProfilesRequest};
 use bedrock_grpc_schema::runtime::v1::{
     InvokeModelRequest, InvokeModelWithResponseStreamRequest, ListAsyncInvokesRequest,
 };
 
-/// An operation of Bedrock's runtime API whose request is one body.
+/// An operation of Bedrock's runtime API, or of its catalog, whose request is one body.
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
@@ -34,4 +35,10 @@ pub enum Operation {
     GetAsyncInvoke(String),
     /// Its query. <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ListAsyncInvokes.html>
     ListAsyncInvokes(ListAsyncInvokesRequest),
+    /// Its query. <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html>
+    ListFoundationModels(ListFoundationModelsRequest),
+    /// By the model's id or ARN. <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetFoundationModel.html>
+    GetFoundationModel(String),
+    /// Its query. <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html>
+    ListInferenceProfiles(ListInferenceProfilesRequest),
 }

@@ -9,6 +9,7 @@ mod failure;
 mod operations;
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
@@ -32,7 +33,7 @@ use crate::status::Failure;
 pub(super) use operations::{bidirectional, send};
 
 /// Carries the request's body in and the answer out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Exchange {
     /// What replaces the SDK's body. `None` leaves the request as the SDK made it: a GET, or a stream of its own signing.
     request: Option<Payload>,
@@ -49,7 +50,7 @@ struct Exchange {
 struct NoHttp2;
 
 /// A body and its content type.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Payload {
     bytes: Bytes,
     content_type: String,
@@ -94,6 +95,13 @@ impl Exchange {
             (None, Err(error)) => Err(failure::of(&error)),
             (None, Ok(_)) => Err(Failure::Unreachable("the SDK gave no answer".to_owned())),
         }
+    }
+}
+
+/// The SDK logs its interceptors at `trace`, and a prompt is in no log.
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exchange")
     }
 }
 

@@ -1,6 +1,5 @@
 //! Each operation, called with the members that AWS binds to path, headers or query and nothing else.
 
-use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::primitives::{Blob, DateTime, event_stream::EventStreamSender};
 use aws_sdk_bedrockruntime::types::error::InvokeModelWithBidirectionalStreamInputError;
 use aws_sdk_bedrockruntime::types::{BidirectionalInputPayloadPart, InvokeModelWithBidirectionalStreamInput};
@@ -10,6 +9,7 @@ use prost_types::Timestamp;
 
 use super::{Exchange, JSON};
 use crate::status::Failure;
+use crate::upstream::clients::Clients;
 use crate::upstream::{Answer, Operation, Target};
 
 /// Calls the operation that `$builder` has begun, by way of the exchange.
@@ -38,12 +38,12 @@ macro_rules! invoke_model {
 
 /// Asks Bedrock once; the SDK's own retries are off (`clients`).
 pub(in crate::upstream) async fn send(
-    client: &Client,
+    clients: &Clients,
     operation: &Operation,
     target: &Target,
     body: Bytes,
 ) -> Result<Answer, Failure> {
-    let model_id = target.model_id.clone();
+    let (client, model_id) = (&clients.runtime, target.model_id.clone());
     match operation {
         Operation::Converse => call!(Exchange::json(body), client.converse().set_model_id(model_id)),
         Operation::ConverseStream => {
@@ -77,13 +77,35 @@ pub(in crate::upstream) async fn send(
                 .set_sort_order(query.sort_order.as_deref().map(Into::into));
             call!(Exchange::get(), builder)
         }
+        Operation::ListFoundationModels(query) => {
+            let builder = clients
+                .catalog
+                .list_foundation_models()
+                .set_by_provider(query.by_provider.clone())
+                .set_by_customization_type(query.by_customization_type.as_deref().map(Into::into))
+                .set_by_output_modality(query.by_output_modality.as_deref().map(Into::into))
+                .set_by_inference_type(query.by_inference_type.as_deref().map(Into::into));
+            call!(Exchange::get(), builder)
+        }
+        Operation::GetFoundationModel(id) => {
+            call!(Exchange::get(), clients.catalog.get_foundation_model().model_identifier(id))
+        }
+        Operation::ListInferenceProfiles(query) => {
+            let builder = clients
+                .catalog
+                .list_inference_profiles()
+                .set_max_results(query.max_results)
+                .set_next_token(query.next_token.clone())
+                .set_type_equals(query.type_equals.as_deref().map(Into::into));
+            call!(Exchange::get(), builder)
+        }
     }
 }
 
 /// Opens a bidirectional stream: `input` goes out, frame by frame and signed by the SDK, as Bedrock takes it. Returns on
 /// Bedrock's 200.
 pub(in crate::upstream) async fn bidirectional(
-    client: &Client,
+    clients: &Clients,
     target: &Target,
     input: impl Stream<Item = Bytes> + Send + Sync + 'static,
 ) -> Result<Answer, Failure> {
@@ -91,7 +113,8 @@ pub(in crate::upstream) async fn bidirectional(
         let part = BidirectionalInputPayloadPart::builder().bytes(Blob::new(bytes)).build();
         Ok::<_, InvokeModelWithBidirectionalStreamInputError>(InvokeModelWithBidirectionalStreamInput::Chunk(part))
     });
-    let builder = client
+    let builder = clients
+        .runtime
         .invoke_model_with_bidirectional_stream()
         .set_model_id(target.model_id.clone())
         .body(EventStreamSender::from(input));
