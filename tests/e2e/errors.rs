@@ -6,9 +6,11 @@ use bedrock_grpc_schema::runtime::v1::*;
 use bedrock_simulator::{Answer, Chunk, Simulator, frames};
 use futures::future::join_all;
 use http::StatusCode;
+use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 
+use crate::fixture::dynamic::Dynamic;
 use crate::fixture::*;
 
 /// What `grpc-retry-pushback-ms` says.
@@ -137,77 +139,123 @@ impl Row {
     }
 }
 
-/// How often the simulator was asked for exactly this model.
-fn asked(simulator: &Simulator, model_id: &str) -> usize {
-    simulator.requests().iter().filter(|r| r.path.contains(&format!("/model/{model_id}/"))).count()
+/// The unary operations that name a model, with requests that the simulator takes.
+fn unary(model: &str) -> [(&'static str, Value); 4] {
+    let messages = json!([{"role": "user", "content": [{"text": "Hi"}]}]);
+    let output = json!({"s3OutputDataConfig": {"s3Uri": "s3://bucket/videos"}});
+    [
+        ("Converse", json!({"modelId": model, "messages": messages})),
+        ("InvokeModel", json!({"modelId": model, "body": "e30="})),
+        ("CountTokens", json!({"modelId": model, "input": {"converse": {"messages": messages}}})),
+        ("StartAsyncInvoke", json!({"modelId": model, "modelInput": {}, "outputDataConfig": output})),
+    ]
 }
 
-#[tokio::test]
-async fn every_row_holds_for_a_unary_call() {
-    let (simulator, _gateway, client) = started().await;
-    let checks = ROWS.iter().chain(HTTP_ROWS).map(|row| {
-        let (mut client, simulator) = (client.clone(), &simulator);
+/// The streaming ones.
+fn streaming(model: &str) -> [(&'static str, Value); 2] {
+    let messages = json!([{"role": "user", "content": [{"text": "Tell me more"}]}]);
+    [
+        ("ConverseStream", json!({"modelId": model, "messages": messages})),
+        ("InvokeModelWithResponseStream", json!({"modelId": model, "body": "e30="})),
+    ]
+}
+
+/// Calls every operation with every row's fault, all at once, and checks what comes of it.
+async fn check(
+    rows: impl Iterator<Item = &'static Row>,
+    suffix: &str,
+    operations: impl Fn(&str) -> Vec<(&'static str, Value)>,
+    phase: &str,
+    attempts: impl Fn(&Row) -> u32,
+) {
+    let (simulator, gateway, _) = started().await;
+    let client = Dynamic::new(gateway.channel().await);
+    let calls = rows.flat_map(|row| {
+        let model = format!("fault.{}{suffix}", row.fault);
+        operations(&model).into_iter().map(move |(operation, request)| (row, model.clone(), operation, request))
+    });
+    let checks = calls.map(|(row, model, operation, request)| {
+        let (client, simulator, attempts) = (client.clone(), &simulator, attempts(row));
         async move {
-            let model = format!("fault.{}", row.fault);
-            let status = client.converse(converse(&model, "Hi")).await.unwrap_err();
-            row.check(&status, "request", row.attempts);
-            assert_eq!(info(&status, "operation"), "Converse");
-            assert_eq!(asked(simulator, &model), row.attempts as usize, "{model}");
+            let status = client.call(operation, &request).await.expect_err(&format!("{operation} {model} succeeded"));
+            row.check(&status, phase, attempts);
+            assert_eq!(info(&status, "operation"), operation);
+            assert_eq!(asked(simulator, operation, &model), attempts as usize, "{operation} {model}");
         }
     });
     join_all(checks).await;
 }
 
+/// How often the simulator was asked for exactly this model by this operation.
+fn asked(simulator: &Simulator, operation: &str, model: &str) -> usize {
+    let path = match operation {
+        "Converse" => format!("/model/{model}/converse"),
+        "ConverseStream" => format!("/model/{model}/converse-stream"),
+        "InvokeModel" => format!("/model/{model}/invoke"),
+        "InvokeModelWithResponseStream" => format!("/model/{model}/invoke-with-response-stream"),
+        "CountTokens" => format!("/model/{model}/count-tokens"),
+        _ => "/async-invoke".to_owned(),
+    };
+    let named = format!("\"{model}\"");
+    let in_body = |body: &[u8]| String::from_utf8_lossy(body).contains(&named);
+    simulator.requests().iter().filter(|r| r.path == path && (path.contains(model) || in_body(&r.body))).count()
+}
+
 #[tokio::test]
-async fn every_row_holds_for_a_stream_before_its_headers() {
-    let (_simulator, _gateway, client) = started().await;
-    let checks = ROWS.iter().chain(HTTP_ROWS).filter(|row| !row.fault.contains("stream-error")).map(|row| {
-        let mut client = client.clone();
-        async move {
-            let status =
-                client.converse_stream(converse_stream(&format!("fault.{}", row.fault), "Hi")).await.unwrap_err();
-            row.check(&status, "request", row.attempts);
-            assert_eq!(info(&status, "operation"), "ConverseStream");
-        }
-    });
-    join_all(checks).await;
+async fn every_row_holds_for_unary_calls() {
+    let rows = ROWS.iter().chain(HTTP_ROWS);
+    check(rows, "", |model| unary(model).into(), "request", |row| row.attempts).await;
+}
+
+#[tokio::test]
+async fn every_row_holds_for_streams_before_their_headers() {
+    // ModelStreamErrorException exists within streams only.
+    let rows = ROWS.iter().chain(HTTP_ROWS).filter(|row| !row.fault.contains("stream-error"));
+    check(rows, "", |model| streaming(model).into(), "request", |row| row.attempts).await;
 }
 
 #[tokio::test]
 async fn every_row_holds_for_a_streams_first_frame_and_is_retried() {
-    let (simulator, _gateway, client) = started().await;
-    let checks = ROWS.iter().map(|row| {
-        let (mut client, simulator) = (client.clone(), &simulator);
-        async move {
-            let model = format!("fault.{}.after.0", row.fault);
-            // The call itself fails: nothing has gone to the caller, so its own policy may retry.
-            let status = client.converse_stream(converse_stream(&model, "Hi")).await.unwrap_err();
-            row.check(&status, "first_event", row.attempts);
-            assert_eq!(asked(simulator, &model), row.attempts as usize, "{model}");
-        }
-    });
-    join_all(checks).await;
+    check(ROWS.iter(), ".after.0", |model| streaming(model).into(), "first_event", |row| row.attempts).await;
 }
 
 #[tokio::test]
 async fn every_row_holds_in_mid_stream_and_is_not_retried() {
-    let (simulator, _gateway, client) = started().await;
-    let checks = ROWS.iter().map(|row| {
-        let (mut client, simulator) = (client.clone(), &simulator);
-        async move {
-            let model = format!("fault.{}.after.3", row.fault);
-            let mut stream =
-                client.converse_stream(converse_stream(&model, "Tell me more")).await.unwrap().into_inner();
-            for _ in 0..3 {
-                assert!(stream.message().await.unwrap().is_some());
-            }
-            let status = stream.message().await.unwrap_err();
-            row.check(&status, "stream", 1);
-            assert_eq!(info(&status, "events"), "3");
-            assert_eq!(asked(simulator, &model), 1, "{model}");
+    check(ROWS.iter(), ".after.3", |model| streaming(model).into(), "stream", |_| 1).await;
+}
+
+#[tokio::test]
+async fn operations_without_a_model_fail_by_the_same_table() {
+    let (simulator, gateway, _) = started().await;
+    let client = Dynamic::new(gateway.channel().await);
+    let arn = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghijkl";
+    for (operation, request) in [
+        ("ApplyGuardrail", json!({"guardrailIdentifier": "gr1", "guardrailVersion": "1"})),
+        ("InvokeGuardrailChecks", json!({})),
+        ("GetAsyncInvoke", json!({"invocationArn": arn})),
+        ("ListAsyncInvokes", json!({})),
+    ] {
+        for (name, http, code, reason_wanted) in [
+            ("ValidationException", 400, Code::InvalidArgument, "VALIDATION"),
+            ("AccessDeniedException", 403, Code::PermissionDenied, "ACCESS_DENIED"),
+            ("ResourceNotFoundException", 404, Code::NotFound, "RESOURCE_NOT_FOUND"),
+            ("ServiceQuotaExceededException", 400, Code::ResourceExhausted, "SERVICE_QUOTA_EXCEEDED"),
+        ] {
+            simulator.script(Answer::exception(name, StatusCode::from_u16(http).unwrap(), "no"));
+            let status = client.call(operation, &request).await.unwrap_err();
+            assert_eq!((status.code(), reason(&status).as_str()), (code, reason_wanted), "{operation} {name}");
+            assert_eq!(
+                (info(&status, "phase").as_str(), info(&status, "model_id").as_str()),
+                ("request", ""),
+                "{operation}"
+            );
         }
-    });
-    join_all(checks).await;
+        for _ in 0..2 {
+            simulator.script(Answer::exception("InternalServerException", StatusCode::INTERNAL_SERVER_ERROR, "oh"));
+        }
+        let status = client.call(operation, &request).await.unwrap_err();
+        assert_eq!((status.code(), info(&status, "attempts").as_str()), (Code::Internal, "2"), "{operation}");
+    }
 }
 
 #[tokio::test]
