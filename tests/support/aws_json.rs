@@ -91,24 +91,24 @@ pub(crate) fn read(message: &DynamicMessage) -> Value {
     }
     let fields: Vec<_> = kind.fields().collect();
     match fields.as_slice() {
-        [only] if only.name() == "values" && only.is_list() => read_field(only, &message.get_field(only)),
+        [only] if only.name() == "values" && only.is_list() => read_value(&message.get_field(only)),
         _ => {
             if let Some(unrecognized) = kind.get_field_by_name("unrecognized").filter(|f| message.has_field(f)) {
                 return read(message.get_field(&unrecognized).as_message().unwrap());
             }
             let set = fields.iter().filter(|f| message.has_field(f));
-            Value::Object(set.map(|f| (f.json_name().to_owned(), read_field(f, &message.get_field(f)))).collect())
+            Value::Object(set.map(|f| (f.json_name().to_owned(), read_value(&message.get_field(f)))).collect())
         }
     }
 }
 
-fn read_field(field: &FieldDescriptor, value: &prost_reflect::Value) -> Value {
+fn read_value(value: &prost_reflect::Value) -> Value {
     use prost_reflect::Value as V;
     match value {
         V::Map(entries) => Value::Object(
-            entries.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), read_field(field, v))).collect::<Map<_, _>>(),
+            entries.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), read_value(v))).collect::<Map<_, _>>(),
         ),
-        V::List(values) => values.iter().map(|v| read_field(field, v)).collect(),
+        V::List(values) => values.iter().map(|v| read_value(v)).collect(),
         V::Message(message) => read(message),
         V::String(text) => json!(text),
         V::Bytes(bytes) => json!(STANDARD.encode(bytes)),
