@@ -108,7 +108,7 @@ fn read_value(value: &prost_reflect::Value) -> Value {
         V::Map(entries) => Value::Object(
             entries.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), read_value(v))).collect::<Map<_, _>>(),
         ),
-        V::List(values) => values.iter().map(|v| read_value(v)).collect(),
+        V::List(values) => values.iter().map(read_value).collect(),
         V::Message(message) => read(message),
         V::String(text) => json!(text),
         V::Bytes(bytes) => json!(STANDARD.encode(bytes)),
