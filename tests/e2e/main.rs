@@ -15,6 +15,7 @@ mod credentials;
 mod deadlines;
 mod demo;
 mod documents;
+mod error_table;
 mod errors;
 mod every_field;
 mod invoke_model;
