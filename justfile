@@ -1,0 +1,47 @@
+# The everyday commands. `just` lists them.
+
+_default:
+    @just --list
+
+# The server and everything it needs
+build:
+    cargo build
+
+# All tests, over real sockets
+test *arguments:
+    cargo test --workspace {{ arguments }}
+
+# Formatting, lints, the schema
+lint:
+    .ci/run fmt clippy lint_schema breaking_schema
+
+# Formats the code
+fmt:
+    cargo fmt --all
+
+# Gateway, simulator and a conversation with a tool; `just demo --keep` stays up
+demo *arguments:
+    cargo run -- demo {{ arguments }}
+
+# The gateway in front of the simulator, for grpcurl and other clients
+serve: build
+    #!/usr/bin/env bash
+    target/debug/bedrock-grpc simulate --listen 127.0.0.1:8080 & trap 'kill $!' EXIT
+    AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:8080 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=simulator \
+      AWS_SECRET_ACCESS_KEY=simulator target/debug/bedrock-grpc serve
+
+# Recorded Bedrock traffic through the gateway
+replay: build
+    .ci/run replay
+
+# boto3, Python gRPC, grpcurl and other people's emulators; or one script of tests/clients
+clients *scripts: build
+    tests/clients/run {{ scripts }}
+
+# Licences, duplicates, sources
+deny:
+    .ci/run deny
+
+# What CI runs: everything, or the named steps
+ci *steps:
+    .ci/run {{ steps }}

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Holds the gateway against stock Python gRPC: stubs generated from proto/, stock retries, stock error details.
+
+    python tests/clients/grpc_python.py
+
+Starts the gateway and the simulator itself. Needs tests/clients/requirements.txt and a built binary.
+"""
+
+import json
+import sys
+import time
+
+import grpc
+
+from support import MODEL, SERVICE, details, gateway, generate, run, simulator
+
+v1 = generate()
+SCHEMA = '{"type": "object", "properties": {"unit": {"type": "string"}, "city": {"type": "string"}}, "required": ["city"]}'
+# The backoff is longer than any call here may take: a retry within seconds is one that the server's pushback asked for.
+RETRIES = {"methodConfig": [{"name": [{"service": SERVICE}], "retryPolicy": {
+    "maxAttempts": 4, "initialBackoff": "60s", "maxBackoff": "60s", "backoffMultiplier": 1,
+    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]}
+
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def user(*content):
+    return v1.Message(role="user", content=content)
+
+
+def text(words):
+    return v1.ContentBlock(text=words)
+
+
+def converse(model, words="Hello"):
+    return v1.ConverseRequest(model_id=model, messages=[user(text(words))])
+
+
+def converse_stream(model, words="Hello"):
+    return v1.ConverseStreamRequest(model_id=model, messages=[user(text(words))])
+
+
+def tools():
+    schema = v1.ToolInputSchema(json=v1.Document(json=SCHEMA))
+    spec = v1.ToolSpecification(name="get_weather", description="Current weather for a city", input_schema=schema)
+    return v1.ToolConfiguration(tools=[v1.Tool(tool_spec=spec)])
+
+
+def failure(call):
+    """The error of a call that must fail."""
+    try:
+        list(call) if hasattr(call, "__iter__") else call()
+    except grpc.RpcError as error:
+        return error
+    raise AssertionError("the call succeeded")
+
+
+def whole(events):
+    """What a stream says: its message, its stop reason, its usage."""
+    blocks, stop_reason, usage = {}, None, None
+    for event in events:
+        kind = event.WhichOneof("member")
+        if kind == "content_block_start":
+            start = event.content_block_start
+            use = start.start.tool_use
+            blocks[start.content_block_index] = v1.ContentBlock(
+                tool_use=v1.ToolUseBlock(tool_use_id=use.tool_use_id, name=use.name, input=v1.Document(json="")))
+        elif kind == "content_block_delta":
+            delta = event.content_block_delta
+            block = blocks.setdefault(delta.content_block_index, v1.ContentBlock())
+            if delta.delta.WhichOneof("member") == "tool_use":
+                block.tool_use.input.json += delta.delta.tool_use.input
+            else:
+                block.text += delta.delta.text
+        elif kind == "message_stop":
+            stop_reason = event.message_stop.stop_reason
+        elif kind == "metadata":
+            usage = event.metadata.usage
+    return v1.Message(role="assistant", content=[blocks[i] for i in sorted(blocks)]), stop_reason, usage
+
+
+class Client:
+    def __init__(self, server):
+        self.gateway = server
+        self.plain = v1.Stub(grpc.insecure_channel(server.target, [("grpc.enable_retries", 0)]))
+        self.retrying = v1.Stub(grpc.insecure_channel(server.target, [("grpc.service_config", json.dumps(RETRIES))]))
+
+
+@check
+def unary(client):
+    answer, call = client.plain.Converse.with_call(converse(MODEL), timeout=20)
+    assert answer.output.message.content[0].text and answer.stop_reason == "end_turn"
+    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens > 0
+    metadata = dict(call.initial_metadata())
+    assert metadata["x-amzn-requestid"] and metadata["bedrock-grpc-region"] == "us-east-1"
+    assert metadata["bedrock-grpc-attempts"] == "1"
+
+
+@check
+def gzip_both_ways(client):
+    answer = client.plain.Converse(converse(MODEL, "Hello " * 500), timeout=20, compression=grpc.Compression.Gzip)
+    assert answer.stop_reason == "end_turn"
+
+
+@check
+def a_streamed_conversation_with_a_tool(client):
+    request = v1.ConverseStreamRequest(model_id=MODEL, messages=[user(text("Weather in Oslo?"))], tool_config=tools())
+    message, stop_reason, usage = whole(client.plain.ConverseStream(request, timeout=20))
+    assert stop_reason == "tool_use" and usage.output_tokens > 0
+    use = message.content[-1].tool_use
+    assert use.name == "get_weather" and json.loads(use.input.json)["city"], use
+
+    result = v1.ToolResultBlock(tool_use_id=use.tool_use_id,
+                                content=[v1.ToolResultContentBlock(json=v1.Document(json='{"celsius": -3}'))])
+    request.messages.extend([message, user(v1.ContentBlock(tool_result=result))])
+    message, stop_reason, _ = whole(client.plain.ConverseStream(request, timeout=20))
+    assert stop_reason == "end_turn" and "-3" in message.content[0].text, message
+
+
+@check
+def error_details(client):
+    error = failure(lambda: client.plain.Converse(converse("fault.throttling"), timeout=30))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    found = details(error)
+    assert found["ErrorInfo"].domain == "bedrock-grpc" and found["ErrorInfo"].reason == "THROTTLING"
+    assert found["ErrorInfo"].metadata["attempts"] == "3" and found["ErrorInfo"].metadata["retryable"] == "true"
+    assert found["RequestInfo"].request_id and found["QuotaFailure"].violations
+    trailers = dict(error.trailing_metadata())
+    # One number in both places: stock clients obey the trailer, others read the detail.
+    assert int(trailers["grpc-retry-pushback-ms"]) == found["RetryInfo"].retry_delay.ToMilliseconds() > 0
+
+
+@check
+def a_field_that_is_wrong_is_named(client):
+    request = v1.ConverseRequest(model_id=MODEL, messages=[user(text("a"), v1.ContentBlock())])
+    error = failure(lambda: client.plain.Converse(request, timeout=20))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    found = details(error)
+    assert found["ErrorInfo"].metadata["phase"] == "admission"
+    assert found["BadRequest"].field_violations[0].field == "messages[0].content[1]", found["BadRequest"]
+
+
+@check
+def an_exception_within_a_stream(client):
+    events = client.retrying.ConverseStream(converse_stream("fault.service-unavailable.after.3"), timeout=20)
+    received = []
+    try:
+        for event in events:
+            received.append(event)
+        raise AssertionError("the stream succeeded")
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.UNAVAILABLE and len(received) == 3
+        assert details(error)["ErrorInfo"].metadata["phase"] == "stream"
+    # Headers were out: no stock client may run it again.
+    assert len(client.gateway.wait_for_calls("fault.service-unavailable.after.3", 1)) == 1
+
+
+@check
+def a_deadline_holds_to_the_last_event(client):
+    start = time.monotonic()
+    error = failure(lambda: client.plain.Converse(converse("fault.slow.9000"), timeout=0.5))
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    received = []
+    try:
+        for event in client.plain.ConverseStream(converse_stream("fault.stall.after.3"), timeout=0.5):
+            received.append(event)
+        raise AssertionError("the stream succeeded")
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and len(received) == 3
+    assert time.monotonic() - start < 5
+    # Both sides' clocks run out at once: which the gateway sees first, its own or the caller's leaving, is open.
+    line = client.gateway.wait_for_calls("fault.stall.after.3", 1)[0]
+    assert line["status"] in ("DEADLINE_EXCEEDED", "CANCELLED"), line
+
+
+@check
+def cancellation(client):
+    events = client.plain.ConverseStream(converse_stream("fault.stall.after.2"), timeout=60)
+    next(events), next(events)
+    events.cancel()
+    assert failure(events).code() is grpc.StatusCode.CANCELLED
+    # The gateway hears of it at once, not at the deadline.
+    line = client.gateway.wait_for_calls("fault.stall.after.2", 1)[0]
+    assert line["status"] == "CANCELLED" and line["duration_ms"] < 5000, line
+
+
+@check
+def stock_retries_wait_as_long_as_the_gateway_says(client):
+    # The gateway asks Bedrock three times a call; the fourth failure is for the client's second attempt.
+    model = "fault.flaky.4.service-unavailable"
+    answer, call = client.retrying.Converse.with_call(converse(model), timeout=30)
+    assert answer.stop_reason == "end_turn" and dict(call.initial_metadata())["bedrock-grpc-attempts"] == "2"
+    lines = client.gateway.wait_for_calls(model, 2)
+    assert [(line["status"], line["attempts"]) for line in lines] == [("UNAVAILABLE", 3), ("OK", 2)], lines
+
+
+@check
+def stock_retries_work_for_streams_too(client):
+    # Only because the gateway sends no headers before Bedrock's first event.
+    model = "fault.flaky.5.service-unavailable"
+    _, stop_reason, _ = whole(client.retrying.ConverseStream(converse_stream(model), timeout=30))
+    assert stop_reason == "end_turn"
+    lines = client.gateway.wait_for_calls(model, 2)
+    assert [(line["status"], line["attempts"]) for line in lines] == [("UNAVAILABLE", 3), ("OK", 3)], lines
+
+
+@check
+def stock_retries_stop_where_the_gateway_says_so(client):
+    # RESOURCE_EXHAUSTED is in the policy, but nobody should ask again today.
+    model = "fault.throttling-daily"
+    error = failure(lambda: client.retrying.Converse(converse(model), timeout=10))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "-1"
+    assert "RetryInfo" not in details(error)
+    client.gateway.wait_for_calls(model, 1)
+    time.sleep(0.5)
+    lines = client.gateway.calls(model)
+    assert [line["attempts"] for line in lines] == [1], lines
+
+
+def main():
+    with simulator() as bedrock, gateway(bedrock.url) as server:
+        return run(CHECKS, Client(server))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
