@@ -235,24 +235,21 @@ async fn a_stream_without_its_end_is_no_answer() {
     assert_eq!(error.request_id(), Some("req-1"));
 }
 
-/// The clock stands still but jumps to the next timer whenever nobody has anything else to do.
 #[tokio::test]
 async fn the_timeout_is_a_deadline_for_answers() {
     let (_, client) = start().await;
-    tokio::time::pause();
-    let error = client.with_timeout(Duration::from_secs(30)).converse(ask("never")).await.unwrap_err();
+    let error = client.with_timeout(Duration::from_millis(100)).converse(ask("never")).await.unwrap_err();
     assert_eq!(error.status(), Code::DeadlineExceeded, "{error}");
 }
 
 #[tokio::test]
 async fn the_timeout_is_a_deadline_for_whole_streams() {
     let (_, client) = start().await;
-    let client = client.with_timeout(Duration::from_secs(30));
+    let client = client.with_timeout(Duration::from_secs(1));
     let mut stream = client.converse_stream(ask_stream("stall.after.3")).await.unwrap();
     for _ in 0..3 {
         assert!(stream.next_event().await.unwrap().is_some());
     }
-    tokio::time::pause();
     let error = stream.next_event().await.unwrap_err();
     assert_eq!((error.status(), error.request_id()), (Code::DeadlineExceeded, Some("req-1")));
     assert!(stream.next_event().await.unwrap().is_none());

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::{document, refuse};
 use crate::runtime::v1::Document;
 
-/// The oneof of a message that stands for a Smithy union. Implemented by the [`union!`] macro for each of them.
+/// The oneof of a message that stands for a Smithy union. Implemented by the `union!` macro for each of them.
 pub trait Union: Sized {
     /// The members' JSON names, in the order that [`Union::decode`] counts them.
     const NAMES: &'static [&'static str];
