@@ -63,6 +63,10 @@ pub struct Serve {
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     pub first_event_timeout: Duration,
 
+    /// How long Bedrock may take until a unary call's whole answer.
+    #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
+    pub answer_timeout: Duration,
+
     /// How long a stream may be silent between two events.
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     pub idle_timeout: Duration,

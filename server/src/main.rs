@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bedrock_grpc_server::call::{Policy, StreamTimeouts};
+use bedrock_grpc_server::call::{Policy, Timeouts};
 use bedrock_grpc_server::config::{Cli, Command, Serve, Simulate};
 use bedrock_grpc_server::telemetry::{self, Telemetry};
 use bedrock_grpc_server::transport::{Gateway, TransportError};
@@ -57,7 +57,11 @@ async fn serve(options: Serve) -> Result<(), Failure> {
     let upstream =
         Upstream::load(Settings { region: options.region.clone(), upstream_ca, ..Settings::default() }).await;
     let policy = Policy {
-        timeouts: StreamTimeouts { first_event: options.first_event_timeout, idle: options.idle_timeout },
+        timeouts: Timeouts {
+            first_event: options.first_event_timeout,
+            idle: options.idle_timeout,
+            answer: options.answer_timeout,
+        },
         expose_upstream_messages: options.expose_upstream_messages,
         ..Policy::default()
     };
@@ -69,7 +73,11 @@ async fn serve(options: Serve) -> Result<(), Failure> {
         error = gateway.failed() => Err(error),
         () = transport::stop_signal() => {
             tracing::info!(?grace, "shutting down");
-            gateway.shutdown().await
+            tokio::select! {
+                served = gateway.shutdown() => served,
+                // Asked twice, it goes at once.
+                () = transport::stop_signal() => Ok(()),
+            }
         }
     };
     exporters.stop();

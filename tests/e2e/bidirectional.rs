@@ -81,6 +81,31 @@ async fn input_and_output_interleave_and_the_half_close_ends_both() {
 }
 
 #[tokio::test]
+async fn a_caller_may_say_all_it_has_at_once_and_close() {
+    let (_simulator, _ca, gateway) = over_tls().await;
+    let mut client = gateway.client().await;
+    for _ in 0..30 {
+        let said = futures::stream::iter([model("amazon.nova-sonic-v1:0"), chunk(b"one"), chunk(b"two")]);
+        let mut answers = client.invoke_model_with_bidirectional_stream(said).await.unwrap().into_inner();
+        assert_eq!(next(&mut answers).await.unwrap().unwrap(), &b"one"[..]);
+        assert_eq!(next(&mut answers).await.unwrap().unwrap(), &b"two"[..]);
+        assert_eq!(next(&mut answers).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn refused_credentials_are_loaded_anew_for_the_next_call() {
+    let (_simulator, _ca, gateway) = over_tls().await;
+    for _ in 0..2 {
+        let status = open(&gateway, "fault.expired-token").await.unwrap_err();
+        assert_eq!(reason(&status), "GATEWAY_CREDENTIALS");
+    }
+    let mut health = tonic_health::pb::health_client::HealthClient::new(gateway.channel().await);
+    let status = health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap().into_inner().status();
+    assert_eq!(status, tonic_health::pb::health_check_response::ServingStatus::NotServing);
+}
+
+#[tokio::test]
 async fn much_goes_through_without_being_held() {
     let (_simulator, _ca, gateway) = over_tls().await;
     let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();

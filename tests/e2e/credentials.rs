@@ -1,5 +1,7 @@
 //! The gateway's own identity, and the readiness that hangs on it.
 
+use bedrock_simulator::Answer;
+use http::StatusCode;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -101,4 +103,16 @@ async fn without_a_region_the_caller_learns_what_is_missing() {
     // An ARN brings its own.
     let arn = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x";
     client.converse(converse(arn, "Hi")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_in_another_region_says_nothing_of_the_gateways_credentials() {
+    let (simulator, gateway, mut client) = started().await;
+    let arn = "arn:aws:bedrock:af-south-1:123456789012:inference-profile/x";
+    for _ in 0..2 {
+        simulator.script(Answer::exception("UnrecognizedClientException", StatusCode::FORBIDDEN, "no"));
+    }
+    let status = client.converse(converse(arn, "Hi")).await.unwrap_err();
+    assert_eq!(reason(&status), "GATEWAY_CREDENTIALS");
+    assert_eq!(health(&gateway, SERVICE).await, ServingStatus::Serving);
 }

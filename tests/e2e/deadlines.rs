@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use prost::Message as _;
 use tonic::{Code, Request};
 
-use crate::fixture::raw::with_timeout;
+use crate::fixture::raw::{self, with_timeout};
 use crate::fixture::*;
 
 #[tokio::test]
@@ -75,4 +76,15 @@ async fn a_long_deadline_is_none_in_practice() {
     let mut request = Request::new(converse("demo.model", "Hi"));
     request.set_timeout(Duration::from_secs(60));
     client.converse(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_caller_that_takes_nothing_is_held_to_its_deadline_too() {
+    let (simulator, gateway, _) = started().await;
+    let request = converse_stream("fault.stall.after.5", "Hi").encode_to_vec();
+    // Nobody releases capacity, and the window is too small for the first event: the server cannot send.
+    let response = raw::raw_with_window(&gateway, "ConverseStream", &[("grpc-timeout", "300m")], &request, 1).await;
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    gateway.call_line(|line| line["status"] == "DEADLINE_EXCEEDED").await;
+    drop(response);
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use bedrock_grpc_schema::runtime::v1::*;
 use bedrock_simulator::{Answer, Chunk, frames};
 use http::StatusCode;
+use serde_json::json;
 use tonic::Code;
 
+use crate::fixture::dynamic::Dynamic;
 use crate::fixture::*;
 
 #[tokio::test]
@@ -163,4 +165,68 @@ async fn nobody_listening_is_unavailable_and_was_tried_three_times() {
     assert_eq!(info(&status, "attempts"), "3");
     assert!(trailer(&status, "grpc-retry-pushback-ms").is_some());
     assert!(!status.message().contains(&address.to_string()), "{}", status.message());
+}
+
+#[tokio::test]
+async fn whatever_the_caller_writes_the_trailers_stay_small() {
+    let (simulator, gateway, mut client) = started().await;
+    let long = "k".repeat(60_000);
+    let mut request = converse("demo.model", "Hi");
+    request.prompt_variables.insert(long.clone(), PromptVariableValues { member: None });
+    let status = client.converse(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(!status.message().is_empty() && status.details().len() < 6000, "{}", status.details().len());
+    let path = format!("1 error at messages.0.content.{}", "9.".repeat(20_000));
+    simulator.script(Answer::exception("ValidationException", StatusCode::BAD_REQUEST, &path));
+    let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+    assert!(!status.message().is_empty() && status.details().len() < 6000, "{}", status.details().len());
+    let path = format!("/bedrock.runtime.v1.BedrockRuntimeService/{}", "M".repeat(9000));
+    let status = raw::ended(raw::raw(&gateway, &path, &[], b"").await).await.status;
+    assert_eq!((status.code(), info(&status, "operation").as_str()), (Code::Unimplemented, "_OTHER"));
+}
+
+#[tokio::test]
+async fn an_arn_with_a_region_that_is_none_is_refused() {
+    let (simulator, _gateway, mut client) = started().await;
+    for region in ["not a region", "x@127.0.0.1/", "US-EAST-1"] {
+        let arn = format!("arn:aws:bedrock:{region}:123456789012:inference-profile/x");
+        let status = client.converse(converse(&arn, "Hi")).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{region}");
+        assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, "modelId");
+    }
+    assert!(simulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_unary_call_that_is_never_answered_ends() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--answer-timeout").arg("50ms").start().await;
+    let status = gateway.client().await.converse(converse("fault.stall", "Hi")).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "ANSWER_TIMEOUT"));
+    simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn help_and_resource_name_what_the_operation_is_about() {
+    let (simulator, gateway, _) = started().await;
+    let client = Dynamic::new(gateway.channel().await);
+    for (operation, request, action, kind) in [
+        ("CountTokens", json!({"modelId": "demo.model", "input": {"converse": {}}}), "bedrock:CountTokens", "model"),
+        (
+            "ApplyGuardrail",
+            json!({"guardrailIdentifier": "gr1", "guardrailVersion": "1"}),
+            "bedrock:ApplyGuardrail",
+            "guardrail",
+        ),
+    ] {
+        simulator.script(Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, "no"));
+        let status = client.call(operation, &request).await.unwrap_err();
+        let links = details(&status).help().unwrap().links.clone();
+        assert!(links.iter().any(|link| link.description.ends_with(action)), "{operation}: {links:?}");
+        simulator.script(Answer::exception("ResourceNotFoundException", StatusCode::NOT_FOUND, "no"));
+        let status = client.call(operation, &request).await.unwrap_err();
+        let resource = details(&status).resource_info().unwrap().clone();
+        assert_eq!(resource.resource_type, kind);
+        assert!(!resource.resource_name.is_empty());
+    }
 }

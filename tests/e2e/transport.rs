@@ -53,6 +53,7 @@ async fn statuses_that_the_grpc_library_makes_get_details_too() {
         ),
         ("/bedrock.runtime.v1.BedrockRuntimeService/NoSuchMethod", b"", Code::Unimplemented, "UNIMPLEMENTED"),
         ("/bedrock.runtime.v2.NoSuchService/Converse", b"", Code::Unimplemented, "UNIMPLEMENTED"),
+        ("/some.other.Service/Method", b"", Code::Unimplemented, "UNIMPLEMENTED"),
     ] {
         let status = raw::ended(raw::raw(&gateway, path, &[], message).await).await.status;
         assert_eq!((status.code(), crate::fixture::reason(&status).as_str()), (code, reason), "{path}");

@@ -43,9 +43,9 @@ pub struct CallService<S> {
     policy: Policy,
 }
 
-/// The services that are Bedrock's. Health and reflection serve also while the gateway drains, and have no record; their
+/// Services that are no calls to Bedrock. Health and reflection serve also while the gateway drains, and have no record; their
 /// streams (a health watch lasts for good) end with the gateway.
-const BEDROCK: &str = "/bedrock.";
+const PLUMBING: &[&str] = &["/grpc.health.", "/grpc.reflection."];
 
 impl<S> Service<http::Request<Body>> for CallService<S>
 where
@@ -61,7 +61,7 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        if !request.uri().path().starts_with(BEDROCK) {
+        if PLUMBING.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
             let (answer, terminated) = (self.inner.call(request), self.policy.terminated.clone());
             return Box::pin(async move { Ok(response::until(terminated, answer.await?)) });
         }

@@ -1,5 +1,6 @@
 //! What happens around one call: its record, deadline, retries, and its one end.
 
+mod body;
 mod deadline;
 mod layer;
 mod response;
@@ -26,7 +27,7 @@ use crate::telemetry::{CallTrace, log};
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// How long a stream's first event may take, and the silence after any other.
-    pub timeouts: StreamTimeouts,
+    pub timeouts: Timeouts,
     /// Whether callers see Bedrock's messages with account ids and role names in them.
     pub expose_upstream_messages: bool,
     /// Cancelled when the gateway starts to shut down: new calls are refused.
@@ -37,18 +38,24 @@ pub struct Policy {
     pub running: TaskTracker,
 }
 
-/// How long a stream may keep silent.
+/// How long Bedrock may keep silent.
 #[derive(Debug, Clone, Copy)]
-pub struct StreamTimeouts {
+pub struct Timeouts {
     /// Until the first event: a large prompt is read, a model thinks.
     pub first_event: Duration,
     /// Between any two events after it.
     pub idle: Duration,
+    /// Until a unary call's whole answer. AWS lets a model take an hour.
+    pub answer: Duration,
 }
 
-impl Default for StreamTimeouts {
+impl Default for Timeouts {
     fn default() -> Self {
-        Self { first_event: Duration::from_secs(300), idle: Duration::from_secs(300) }
+        Self {
+            first_event: Duration::from_secs(300),
+            idle: Duration::from_secs(300),
+            answer: Duration::from_secs(3600),
+        }
     }
 }
 
@@ -93,13 +100,13 @@ impl Call {
     /// The record of a call to `path` (`/package.Service/Method`) that starts now.
     #[must_use]
     pub fn begin(path: &str, headers: &HeaderMap, policy: Policy, deadline: Option<Instant>) -> Arc<Self> {
-        let operation = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let operation = operation(path).to_owned();
         let facts = Facts { operation, expose_upstream_messages: policy.expose_upstream_messages, ..Facts::default() };
         Arc::new(Self {
             deadline,
             started: Instant::now(),
             _running: policy.running.token(),
-            trace: CallTrace::begin(path, headers),
+            trace: CallTrace::begin(method(path), headers),
             record: Mutex::new(Record { facts, ..Record::default() }),
             policy,
         })
@@ -164,6 +171,21 @@ impl Call {
             log::call(code, record, elapsed, self.trace.id());
         });
     }
+}
+
+/// The RPC's name. A path is the caller's, so what is no name of ours is no name at all.
+/// (`_OTHER`: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans>)
+fn operation(path: &str) -> &str {
+    let name = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    match name {
+        Some((service, method)) if service.starts_with("bedrock.") && path.len() < 128 => method,
+        _ => "_OTHER",
+    }
+}
+
+/// `rpc.method`.
+fn method(path: &str) -> &str {
+    if operation(path) == "_OTHER" { "_OTHER" } else { path.trim_start_matches('/') }
 }
 
 /// InvokeModel's usage, which Bedrock counts in headers since the body is the model's own.

@@ -13,6 +13,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::Call;
+use super::body::CallBody;
 use super::deadline::Deadline;
 use crate::status::{self, Facts, Failure};
 
@@ -42,12 +43,11 @@ pub(super) fn wrap(ended: EndOnDrop, response: http::Response<Body>, expires: De
         call.end(status.code());
         return response;
     }
-    let terminated = Box::pin(call.policy.terminated.clone().cancelled_owned());
-    response.map(|body| Body::new(CallBody { body, ended, expires, terminated, done: false }))
+    response.map(|body| Body::new(CallBody::new(body, ended, expires)))
 }
 
 /// tonic's statuses carry no details, ours always do.
-fn is_tonics_own(status: &Status) -> bool {
+pub(super) fn is_tonics_own(status: &Status) -> bool {
     status.code() != Code::Ok && status.details().is_empty()
 }
 
@@ -84,80 +84,11 @@ impl http_body::Body for UntilBody {
     }
 }
 
-struct CallBody {
-    body: Body,
-    ended: EndOnDrop,
-    expires: Deadline,
-    terminated: Pin<Box<WaitForCancellationFutureOwned>>,
-    done: bool,
-}
-
-impl CallBody {
-    /// Ends the call in its trailers. Dropping the body that was, with the stream in it, closes the connection to Bedrock.
-    fn fail(&mut self, failure: &Failure) -> Frame<Bytes> {
-        self.done = true;
-        self.body = Body::empty();
-        let status = self.ended.0.fail(failure);
-        self.ended.0.end(status.code());
-        trailers(&status)
-    }
-
-    fn finish(&mut self, trailers: HeaderMap) -> Frame<Bytes> {
-        let status = Status::from_header_map(&trailers);
-        match status {
-            Some(status) if is_tonics_own(&status) => self.fail(&Failure::Rpc(status)),
-            status => {
-                self.done = true;
-                self.ended.0.end(status.map_or(Code::Unknown, |status| status.code()));
-                Frame::trailers(trailers)
-            }
-        }
-    }
-}
-
-fn trailers(status: &Status) -> Frame<Bytes> {
+pub(super) fn trailers(status: &Status) -> Frame<Bytes> {
     let mut trailers = HeaderMap::new();
     if status.add_header(&mut trailers).is_err() {
         // Only metadata that is no header could fail here; the code alone always fits.
         trailers.insert(Status::GRPC_STATUS, (status.code() as i32).into());
     }
     Frame::trailers(trailers)
-}
-
-impl http_body::Body for CallBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        if this.done {
-            return Poll::Ready(None);
-        }
-        if Pin::new(&mut this.expires).poll(cx).is_ready() {
-            return Poll::Ready(Some(Ok(this.fail(&Failure::DeadlineExceeded))));
-        }
-        if this.terminated.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Ok(this.fail(&Failure::Draining))));
-        }
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        Poll::Ready(match frame {
-            Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
-                Ok(trailers) => this.finish(trailers),
-                Err(data) => data,
-            })),
-            Some(Err(status)) => Some(Ok(this.fail(&Failure::Rpc(status)))),
-            None => {
-                this.done = true;
-                None
-            }
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.done || self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

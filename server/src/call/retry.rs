@@ -45,7 +45,7 @@ impl Call {
             let attempts = self.with(|record| record.facts.attempts);
             let verdict = Verdict::of(&failure);
             if verdict.retry == Retry::OnceRefreshed && spent.refreshed {
-                upstream.set_readiness(Readiness::Refused);
+                unready(upstream, target, &failure);
             }
             let delay = verdict.delay(&failure, attempts);
             if !spent.allows(&verdict) || attempts >= MAX_ATTEMPTS || !self.can_wait(delay) {
@@ -53,7 +53,9 @@ impl Call {
             }
             tracing::debug!(attempts, reason = %verdict.reason, delay_ms = delay.as_millis(), "asking Bedrock again");
             if verdict.retry == Retry::OnceRefreshed {
-                upstream.refresh(generation).await;
+                if upstream.is_home(target) {
+                    upstream.refresh(generation).await;
+                }
             } else {
                 tokio::time::sleep(delay).await;
             }
@@ -64,7 +66,7 @@ impl Call {
     ///
     /// # Errors
     /// The attempt's failure.
-    pub async fn once<T>(
+    async fn once<T>(
         &self,
         upstream: &Upstream,
         target: &Target,
@@ -86,9 +88,40 @@ impl Call {
         outcome
     }
 
+    /// One attempt that cannot be repeated. Credentials that Bedrock refuses are loaded anew for the calls that follow.
+    ///
+    /// # Errors
+    /// The attempt's failure.
+    pub async fn only<T>(
+        &self,
+        upstream: &Upstream,
+        target: &Target,
+        attempt: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let generation = upstream.generation();
+        let outcome = self.once(upstream, target, attempt).await;
+        if let Err(failure) = &outcome
+            && Verdict::of(failure).retry == Retry::OnceRefreshed
+            && upstream.is_home(target)
+            && !upstream.refresh(generation).await
+        {
+            unready(upstream, target, failure);
+        }
+        outcome
+    }
+
     fn can_wait(&self, delay: Duration) -> bool {
         let now = tokio::time::Instant::now();
         delay <= LONGEST_WAIT && self.deadline.is_none_or(|deadline| now + delay < deadline)
+    }
+}
+
+/// Credentials that Bedrock refuses, or that there are none of, in the gateway's own Region.
+fn unready(upstream: &Upstream, target: &Target, failure: &Failure) {
+    match failure {
+        Failure::NoCredentials(_) => upstream.set_readiness(Readiness::NoCredentials),
+        _ if upstream.is_home(target) => upstream.set_readiness(Readiness::Refused),
+        _ => {}
     }
 }
 

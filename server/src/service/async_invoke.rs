@@ -37,7 +37,12 @@ impl Ask for StartAsyncInvokeRequest {
 
 impl Ask for GetAsyncInvokeRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        required("invocationArn", self.invocation_arn.as_deref()).map(Subject::Resource)
+        let field = "invocationArn";
+        required(field, self.invocation_arn.as_deref()).map(|id| Subject::Resource {
+            kind: "async invocation",
+            field,
+            id,
+        })
     }
 
     fn operation_name(&self) -> &'static str {

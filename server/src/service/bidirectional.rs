@@ -43,7 +43,7 @@ pub(super) async fn run(
         let target = begin(&call, upstream, Subject::Model(model_id), names::CHAT, Vec::new)?;
         let input = Chunks { first: chunk(&first)?, messages, refuse: Some(refuse) };
         tokio::select! {
-            answer = call.once(upstream, &target, upstream.bidirectional(&target, input)) => answer,
+            answer = call.only(upstream, &target, upstream.bidirectional(&target, input)) => answer,
             Ok(failure) = &mut refused => Err(failure),
         }
     };
@@ -51,8 +51,12 @@ pub(super) async fn run(
     call.answered(&answer.headers);
     call.with(|record| record.facts.phase = Phase::Stream);
     let events = Decoded::<Event>::new(Arc::clone(&call), answer.body).events(None, None);
-    let events: Events<_> =
-        Box::pin(Answering { events: Some(events), refused: Some(refused), call: Arc::clone(&call) });
+    let events: Events<_> = Box::pin(Answering {
+        events: Some(events),
+        // The input may have ended already, and an end is told once.
+        refused: (!refused.is_terminated()).then_some(refused),
+        call: Arc::clone(&call),
+    });
     let mut response = Response::new(events);
     initial_metadata(&call, &answer.headers, response.metadata_mut());
     Ok(response)

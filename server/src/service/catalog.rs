@@ -70,7 +70,8 @@ impl Ask for ListFoundationModelsRequest {
 
 impl Ask for GetFoundationModelRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        required("modelIdentifier", self.model_identifier.as_deref()).map(Subject::Resource)
+        let field = "modelIdentifier";
+        required(field, self.model_identifier.as_deref()).map(|id| Subject::Resource { kind: "model", field, id })
     }
 
     fn operation_name(&self) -> &'static str {

@@ -16,7 +16,12 @@ use crate::upstream::{Operation, Subject};
 
 impl Ask for ApplyGuardrailRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        required("guardrailIdentifier", self.guardrail_identifier.as_deref()).map(Subject::Resource)
+        let field = "guardrailIdentifier";
+        required(field, self.guardrail_identifier.as_deref()).map(|id| Subject::Resource {
+            kind: "guardrail",
+            field,
+            id,
+        })
     }
 
     fn operation_name(&self) -> &'static str {

@@ -13,6 +13,8 @@ mod runtime;
 mod stream;
 mod unary;
 
+use std::time::Duration;
+
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -135,4 +137,13 @@ fn learn(call: &Call, from: &impl Report) {
             record.usage = usage.or(record.usage.take());
         });
     }
+}
+
+/// Does `work`, or fails when it takes longer than `limit`.
+async fn within<T>(
+    limit: Duration,
+    failure: impl FnOnce(Duration) -> Failure,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(failure(limit)))
 }

@@ -42,11 +42,15 @@ pub(super) fn begin(
     operation_name: &'static str,
     attributes: impl FnOnce() -> Vec<opentelemetry::KeyValue>,
 ) -> Result<Target, Failure> {
-    let model_id = match subject {
-        Subject::Model(id) => Some(id),
-        Subject::Resource(_) | Subject::Account => None,
+    let (model_id, resource) = match subject {
+        Subject::Model(id) => (Some(id), Some(("model", id))),
+        Subject::Resource { kind, id, .. } => (None, Some((kind, id))),
+        Subject::Account => (None, None),
     };
-    call.with(|record| record.facts.model_id = model_id.map(str::to_owned));
+    call.with(|record| {
+        record.facts.model_id = model_id.map(str::to_owned);
+        record.facts.resource = resource.map(|(kind, id)| (kind, id.to_owned()));
+    });
     call.trace().model(operation_name, model_id, attributes);
     upstream.target(subject)
 }

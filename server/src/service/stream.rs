@@ -3,7 +3,6 @@
 //! The first event is awaited before the response's headers go out: gRPC clients may retry a call only until headers arrive
 //! (gRFC A6), so a failure before it has to be trailers-only. From then on the caller's polls drive the decoder.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::prepare::{Prepared, prepare};
 use super::runtime::Events;
-use super::{Ask, Report, initial_metadata, learn};
+use super::{Ask, Report, initial_metadata, learn, within};
 use crate::call::Call;
 use crate::status::{Failure, Phase};
 use crate::telemetry;
@@ -65,14 +64,6 @@ pub(super) async fn run<Q: Ask, U: EventStream>(
     let mut response = Response::new(events);
     initial_metadata(&call, &headers, response.metadata_mut());
     Ok(response)
-}
-
-async fn within<T>(
-    limit: Duration,
-    failure: impl FnOnce(Duration) -> Failure,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(failure(limit)))
 }
 
 /// Frames read as events.

@@ -55,6 +55,8 @@ pub struct Facts {
     pub operation: String,
     /// As the caller wrote it.
     pub model_id: Option<String>,
+    /// What the call is about: its kind (`model`, `guardrail`, ...) and its id or ARN.
+    pub resource: Option<(&'static str, String)>,
     /// The Region asked.
     pub region: Option<String>,
     /// Bedrock's id of the last request.
@@ -106,7 +108,8 @@ fn truncate(message: &mut String, limit: usize) {
 fn delay(failure: &Failure, verdict: &Verdict, attempts: u32) -> Option<Duration> {
     let Pushback::After(_) = verdict.pushback else { return None };
     let delay = verdict.delay(failure, attempts);
-    Some(Duration::from_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
+    // The pushback is a signed 32-bit number.
+    Some(Duration::from_millis(delay.as_millis().min(i32::MAX as u128) as u64))
 }
 
 fn retry_trailers(metadata: &mut MetadataMap, verdict: &Verdict, delay: Option<Duration>) {
@@ -150,6 +153,7 @@ fn message(failure: &Failure, facts: &Facts) -> String {
             "Bedrock cannot be reached, or closed the connection before it answered".to_owned()
         }
         Failure::FirstEventTimeout(t) => format!("Bedrock sent no event within {t:?}"),
+        Failure::AnswerTimeout(t) => format!("Bedrock sent no whole answer within {t:?}"),
         Failure::IdleTimeout(t) => format!("Bedrock sent no further event within {t:?}"),
         Failure::DeadlineExceeded => "the deadline given in grpc-timeout has passed".to_owned(),
         Failure::MalformedTimeout => "grpc-timeout has to be up to eight digits and one of H, M, S, m, u, n".to_owned(),
@@ -172,24 +176,24 @@ fn details(
     if delay.is_some() {
         details.set_retry_info(delay);
     }
-    let subject = facts.model_id.as_deref().map(|id| short(id).to_owned()).unwrap_or_default();
+    let (kind, subject) = facts.resource.as_ref().map_or(("", ""), |(kind, id)| (*kind, short(id)));
     match (failure, verdict.code) {
         (Failure::Invalid { field, problem }, _) => {
-            details.add_bad_request_violation(field, problem);
+            details.add_bad_request_violation(short(field), short(problem));
         }
         (Failure::MalformedTimeout, _) => {
             details.add_bad_request_violation("grpc-timeout", message);
         }
         (Failure::Exception(e), Code::InvalidArgument) => {
             if let Some(field) = field::named_in(&e.message) {
-                details.add_bad_request_violation(field, message);
+                details.add_bad_request_violation(short(&field), message);
             }
         }
         (Failure::Exception(_), Code::ResourceExhausted) => {
-            details.add_quota_failure_violation(format!("{subject} {}", quota(failure)), message);
+            details.add_quota_failure_violation(format!("{subject} {}", quota(failure)).trim_start(), message);
         }
         (Failure::Exception(_), Code::NotFound) => {
-            details.set_resource_info("model", subject, "", message);
+            details.set_resource_info(kind, subject, "", message);
         }
         (Failure::Exception(e), Code::PermissionDenied) if e.name.as_deref() == Some("AccessDeniedException") => {
             help(&mut details, facts)
@@ -208,7 +212,7 @@ fn info(failure: &Failure, verdict: &Verdict, facts: &Facts) -> HashMap<String, 
         ("phase", facts.phase.as_str().to_owned()),
         ("attempts", facts.attempts.to_string()),
         ("retryable", verdict.retryable().to_string()),
-        ("operation", facts.operation.clone()),
+        ("operation", short(&facts.operation).to_owned()),
     ]);
     if facts.phase == Phase::Stream {
         info.insert("events", facts.events.to_string());
@@ -225,7 +229,7 @@ fn info(failure: &Failure, verdict: &Verdict, facts: &Facts) -> HashMap<String, 
     info.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// A model id may be 2,048 characters; in details it only has to be told from another.
+/// An id may be 2,048 characters, a field's path of any length; in details they only have to be told from others.
 fn short(value: &str) -> &str {
     &value[..value.floor_char_boundary(256)]
 }
@@ -243,18 +247,21 @@ fn quota(failure: &Failure) -> &'static str {
 }
 
 fn help(details: &mut ErrorDetails, facts: &Facts) {
-    let action = if facts.operation.ends_with("Stream") {
-        "bedrock:InvokeModelWithResponseStream"
-    } else {
-        "bedrock:InvokeModel"
-    };
-    details
-        .add_help_link(
-            "Request access to the model",
-            "https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html",
-        )
-        .add_help_link(
-            format!("The gateway's AWS identity needs the IAM action {action}"),
-            "https://docs.aws.amazon.com/bedrock/latest/userguide/security_iam_id-based-policy-examples.html",
-        );
+    if facts.resource.as_ref().is_some_and(|(kind, _)| *kind == "model") {
+        let page = "https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html";
+        details.add_help_link("Request access to the model", page);
+    }
+    let page = "https://docs.aws.amazon.com/bedrock/latest/userguide/security_iam_id-based-policy-examples.html";
+    let action = format!("The gateway's AWS identity needs the IAM action bedrock:{}", iam_action(&facts.operation));
+    details.add_help_link(action, page);
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html>: operations that run a model
+/// share two actions, the others have each their own.
+fn iam_action(operation: &str) -> &str {
+    match operation {
+        "Converse" | "StartAsyncInvoke" | "InvokeModelWithBidirectionalStream" => "InvokeModel",
+        "ConverseStream" => "InvokeModelWithResponseStream",
+        other => short(other),
+    }
 }

@@ -49,6 +49,9 @@ pub enum Failure {
     /// The stream's first event did not come in time.
     #[error("no event within {0:?}")]
     FirstEventTimeout(Duration),
+    /// The whole answer of a unary call did not come in time.
+    #[error("no answer within {0:?}")]
+    AnswerTimeout(Duration),
     /// The stream fell silent.
     #[error("no further event within {0:?}")]
     IdleTimeout(Duration),

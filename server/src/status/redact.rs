@@ -20,13 +20,17 @@ pub(super) fn arns(message: &str) -> String {
 fn arn_without_names(arn: &str) -> String {
     // arn:partition:service:region:account:resource
     let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
-    if parts.len() < 6 {
+    if parts.len() < 5 {
         return arn.to_owned();
     }
     if !parts[4].is_empty() {
         parts[4] = "<account>";
     }
-    let resource = if matches!(parts[2], "iam" | "sts") { parts[5].split('/').next() } else { None };
+    if parts.len() < 6 {
+        return parts.join(":");
+    }
+    let names_somebody = matches!(parts[2], "iam" | "sts") && parts[5].contains('/');
+    let resource = if names_somebody { parts[5].split('/').next() } else { None };
     match resource {
         Some(kind) => format!("{}:{kind}/<name>", parts[..5].join(":")),
         None => parts.join(":"),
@@ -52,5 +56,9 @@ mod tests {
             "arn:aws:bedrock:us-east-1::foundation-model/x"
         );
         assert_eq!(arns("no arn: here"), "no arn: here");
+        assert_eq!(
+            arns("arn:aws:iam::123456789012:root, arn:aws:iam::123456789012"),
+            "arn:aws:iam::<account>:root, arn:aws:iam::<account>"
+        );
     }
 }

@@ -100,6 +100,7 @@ impl Verdict {
                 row(Code::DeadlineExceeded, "FIRST_EVENT_TIMEOUT", Retry::NextTarget, P::None)
             }
             Failure::IdleTimeout(_) => row(Code::DeadlineExceeded, "IDLE_TIMEOUT", Retry::Never, P::None),
+            Failure::AnswerTimeout(_) => row(Code::DeadlineExceeded, "ANSWER_TIMEOUT", Retry::NextTarget, P::None),
             Failure::DeadlineExceeded => row(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", Retry::Never, P::None),
             Failure::MalformedTimeout => row(Code::InvalidArgument, "MALFORMED_TIMEOUT", Retry::Never, P::None),
             Failure::Draining => row(Code::Unavailable, "DRAINING", Retry::Never, P::After(Backoff::NOW)),
@@ -209,10 +210,10 @@ fn of_rpc(status: &tonic::Status) -> Verdict {
         Code::OutOfRange if text.contains("encoded message length too large") => {
             (Code::ResourceExhausted, "ANSWER_TOO_LARGE")
         }
-        Code::Internal if text.contains("failed to decode Protobuf message") => {
+        Code::ResourceExhausted if text.contains("decompress") => (Code::InvalidArgument, "MESSAGE_TOO_LARGE"),
+        Code::Internal if MALFORMED.iter().any(|words| text.contains(words)) => {
             (Code::InvalidArgument, "MALFORMED_MESSAGE")
         }
-        Code::Internal if text.contains("decompress") => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
         Code::Unimplemented => (Code::Unimplemented, "UNIMPLEMENTED"),
         Code::Cancelled => (Code::Cancelled, "CANCELLED"),
         code => (code, "RPC"),
@@ -220,6 +221,10 @@ fn of_rpc(status: &tonic::Status) -> Verdict {
     let pushback = if reason == "ANSWER_TOO_LARGE" { Pushback::Stop } else { Pushback::None };
     row(code, reason, Retry::Never, pushback)
 }
+
+/// tonic's words for messages that it cannot read (tonic 0.14, codec/decode.rs and codec/prost.rs).
+const MALFORMED: &[&str] =
+    &["failed to decode", "decompress", "Missing request message", "protocol error", "Unexpected EOF"];
 
 /// `ThrottlingException` -> `THROTTLING`. AIP-193 allows a reason 63 characters.
 fn reason(name: &str) -> Cow<'static, str> {

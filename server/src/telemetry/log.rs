@@ -4,7 +4,11 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use tonic::Code;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::call::Record;
 
@@ -18,21 +22,23 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging. `RUST_LOG` sets the filter; without it, our own lines at `info` and others' at `warn`. The SDK's
-/// crates can log what they send, so they stay at `warn` unless they are named.
+/// Starts logging. `RUST_LOG` sets the filter; without it, our own lines at `info` and others' at `warn`.
+///
+/// Whatever it says, libraries are not heard at `trace`: there they print what they carry, prompts and API keys included.
 pub fn start(format: Format) {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,bedrock_grpc=info,bedrock_simulator=info"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let silent = filter_fn(|metadata| *metadata.level() != Level::TRACE || metadata.target().starts_with("bedrock_"));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
-    // A second start (a test, an embedder) keeps the first one's subscriber.
-    let _ = match format {
-        Format::Text => subscriber.try_init(),
-        Format::Json => subscriber.json().flatten_event(true).try_init(),
+    let lines = match format {
+        Format::Text => lines.boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
     };
+    // A second start (a test, an embedder) keeps the first one's subscriber.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter.and(silent))).try_init();
 }
 
 /// The line of a call that has ended. It never holds content.

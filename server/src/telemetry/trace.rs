@@ -22,9 +22,9 @@ pub(crate) struct CallTrace {
 
 impl CallTrace {
     /// Starts the SERVER span, as a child of the caller's `traceparent`.
-    pub(crate) fn begin(path: &str, headers: &HeaderMap) -> Self {
+    pub(crate) fn begin(method: &str, headers: &HeaderMap) -> Self {
         let parent = global::get_text_map_propagator(|p| p.extract_with_context(&Context::new(), &Carrier(headers)));
-        let method = path.trim_start_matches('/').to_owned();
+        let method = method.to_owned();
         let span = SpanBuilder::from_name(method.clone()).with_kind(SpanKind::Server).with_attributes([
             KeyValue::new(names::RPC_SYSTEM_NAME, names::GRPC),
             KeyValue::new(names::RPC_METHOD, method),

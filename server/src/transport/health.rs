@@ -32,14 +32,16 @@ impl Health {
         service: &'static str,
     ) -> (Self, HealthServer<impl HealthService>) {
         let (reporter, server) = health_reporter();
-        report(&reporter, service, check(&upstream).await).await;
+        report(&reporter, service, check(&upstream, Readiness::Ready).await).await;
         let watcher = tokio::spawn(watch(upstream, reporter.clone(), service));
         (Self { reporter, service, watcher }, server)
     }
 
     /// NOT_SERVING from now on.
-    pub(super) async fn stop(&self) {
+    pub(super) async fn stop(&mut self) {
         self.watcher.abort();
+        // It may be in the middle of a report.
+        let _ = (&mut self.watcher).await;
         report(&self.reporter, self.service, Readiness::NoCredentials).await;
     }
 }
@@ -62,17 +64,19 @@ async fn watch(upstream: Arc<Upstream>, reporter: HealthReporter, service: &'sta
                 if now != Readiness::Ready {
                     upstream.refresh(upstream.generation()).await;
                 }
-                check(&upstream).await;
+                check(&upstream, now).await;
             }
         }
     }
 }
 
-async fn check(upstream: &Upstream) -> Readiness {
+async fn check(upstream: &Upstream, before: Readiness) -> Readiness {
     match upstream.check().await {
         Ok(()) => Readiness::Ready,
         Err(error) => {
-            tracing::warn!(error, "not ready: no AWS credentials");
+            if before == Readiness::Ready {
+                tracing::warn!(error, "not ready: no AWS credentials");
+            }
             Readiness::NoCredentials
         }
     }

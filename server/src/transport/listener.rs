@@ -6,7 +6,9 @@ use std::future::Future;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
+use futures::StreamExt as _;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -99,14 +101,23 @@ impl Listener {
     ) -> Result<(), tonic::transport::Error> {
         match self {
             Self::Tcp(listener) => {
-                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(unhurried);
                 server.serve_with_incoming_shutdown(incoming, shutdown).await
             }
             Self::Unix(listener, _file) => {
-                server.serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown).await
+                server.serve_with_incoming_shutdown(UnixListenerStream::new(listener).then(unhurried), shutdown).await
             }
         }
     }
+}
+
+/// Waits after a failed accept: out of file descriptors, the next one would fail at once too, and the loop would spin.
+async fn unhurried<T>(accepted: std::io::Result<T>) -> std::io::Result<T> {
+    if let Err(error) = &accepted {
+        tracing::warn!(%error, "a connection cannot be accepted");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    accepted
 }
 
 async fn is_stale(path: &Path) -> bool {

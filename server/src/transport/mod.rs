@@ -30,7 +30,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 /// How long connections may take to close once every call has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// The settings that all of Bedrock's services have.
+/// The settings that all services have: a channel that compresses does so for each of them.
 macro_rules! configured {
     ($service:expr) => {
         $service
@@ -75,6 +75,9 @@ pub enum TransportError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The listener closed by itself.
+    #[error("the listener closed")]
+    Closed,
     /// Reflection could not read the schema.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -104,9 +107,9 @@ impl Gateway {
             routes = routes.add_service(configured!(catalog::ModelCatalogServiceServer::new(Catalog::new(upstream))));
         }
         let routes = routes
-            .add_service(health_service)
-            .add_service(reflection(&names).build_v1()?)
-            .add_service(reflection(&names).build_v1alpha()?)
+            .add_service(configured!(health_service))
+            .add_service(configured!(reflection(&names).build_v1()?))
+            .add_service(configured!(reflection(&names).build_v1alpha()?))
             .prepare();
         let server = Server::builder()
             .tcp_nodelay(true)
@@ -151,10 +154,7 @@ impl Gateway {
     /// Why it failed.
     pub async fn failed(&mut self) -> TransportError {
         match (&mut self.server).await {
-            Ok(Ok(())) => TransportError::Listen {
-                listen: Listen::Path(self.address.clone().into()),
-                source: std::io::Error::other("the listener closed"),
-            },
+            Ok(Ok(())) => TransportError::Closed,
             Ok(Err(error)) => error.into(),
             Err(error) => error.into(),
         }

@@ -7,8 +7,9 @@ use http_body_util::BodyExt as _;
 
 use crate::status::Failure;
 
-/// The most that a unary answer may hold: what a gRPC message may.
-const LIMIT: usize = crate::transport::MESSAGE_LIMIT;
+/// The most that an answer may hold: what a gRPC message may, which in JSON is base64 and names. What is still too large as
+/// a message, tonic refuses.
+pub(super) const LIMIT: usize = crate::transport::MESSAGE_LIMIT / 3 * 4 + 1024 * 1024;
 
 /// The body of an answer. Dropping it unread closes the connection, which stops the generation.
 pub struct Body(SdkBody);

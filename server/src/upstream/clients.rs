@@ -2,19 +2,28 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use aws_sdk_bedrockruntime::config::timeout::TimeoutConfig;
 use aws_sdk_bedrockruntime::config::{Credentials, StalledStreamProtectionConfig};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::{Mutex, watch};
 
 /// How long a TCP and TLS connection to Bedrock may take: the SDKs' usual 3.1 s (a lost SYN and its first repeat).
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+
+/// How often credentials are loaded anew at most: it may mean a call to STS, or a process.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How many Regions have clients at once; AWS has some forty.
+const REGIONS_LIMIT: usize = 100;
 
 /// Where and as whom to reach Bedrock. What is not set comes from the environment, the profile and the instance, as
 /// aws-config finds it.
@@ -46,8 +55,10 @@ pub struct Upstream {
     settings: Settings,
     region: Option<String>,
     current: RwLock<Generation>,
-    /// Held while credentials are reloaded, so that a burst of refused calls reloads them once.
-    reload: Mutex<()>,
+    /// One for all Regions and generations: it owns the connections and the trusted certificates.
+    http: SharedHttpClient,
+    /// Held while credentials are reloaded, so that a burst of refused calls reloads them once; when that last was.
+    reloaded: Mutex<Option<Instant>>,
     readiness: watch::Sender<Readiness>,
 }
 
@@ -69,11 +80,12 @@ struct Generation {
 impl Upstream {
     /// Loads the AWS configuration. Resolves no credentials yet; see [`Upstream::check`].
     pub async fn load(settings: Settings) -> Self {
-        let config = load(&settings).await;
+        let http = http_client(&settings);
+        let config = load(&settings, &http).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
         let generation = Generation { number: 0, config: Arc::new(config), clients: HashMap::new() };
         let (readiness, _) = watch::channel(Readiness::NoCredentials);
-        Self { settings, region, current: RwLock::new(generation), reload: Mutex::new(()), readiness }
+        Self { settings, region, current: RwLock::new(generation), http, reloaded: Mutex::new(None), readiness }
     }
 
     /// The Region that is asked when a model id names none.
@@ -87,6 +99,10 @@ impl Upstream {
         found.unwrap_or_else(|| {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             let config = Arc::clone(&current.config);
+            // Callers choose Regions, by ARN.
+            if current.clients.len() >= REGIONS_LIMIT {
+                current.clients.clear();
+            }
             current.clients.entry(region.to_owned()).or_insert_with(|| clients(&config, region)).clone()
         })
     }
@@ -97,16 +113,21 @@ impl Upstream {
         self.current.read().unwrap_or_else(PoisonError::into_inner).number
     }
 
-    /// Loads configuration and credentials anew after Bedrock refused those of `generation`. A no-op when somebody else has
-    /// already done so.
-    pub async fn refresh(&self, generation: u64) {
-        let _guard = self.reload.lock().await;
+    /// Loads configuration and credentials anew after Bedrock refused those of `generation`. Nothing is done when somebody
+    /// else has just done so; returns whether credentials are other than they were.
+    pub async fn refresh(&self, generation: u64) -> bool {
+        let mut reloaded = self.reloaded.lock().await;
         if self.generation() != generation {
-            return;
+            return true;
         }
-        let config = load(&self.settings).await;
+        if reloaded.is_some_and(|at| at.elapsed() < RELOAD_INTERVAL) {
+            return false;
+        }
+        let config = load(&self.settings, &self.http).await;
+        *reloaded = Some(Instant::now());
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Generation { number: generation + 1, config: Arc::new(config), clients: HashMap::new() };
+        true
     }
 
     /// Readiness as it changes.
@@ -146,8 +167,9 @@ async fn resolve(config: &SdkConfig) -> Result<(), String> {
     }
 }
 
-async fn load(settings: &Settings) -> SdkConfig {
+async fn load(settings: &Settings, http: &SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
         // Exactly one layer retries, ours (`call::retry`).
         .retry_config(RetryConfig::disabled())
         // It ends streams that are slow, and a model that thinks is slow.
@@ -162,24 +184,31 @@ async fn load(settings: &Settings) -> SdkConfig {
     if let Some((id, secret)) = &settings.static_credentials {
         loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "static"));
     }
-    if let Some(pem) = &settings.upstream_ca {
-        loader = loader.http_client(trusting(pem));
-    }
     loader.load().await
 }
 
-/// The SDK's own client, with one more certificate to trust.
-fn trusting(pem: &[u8]) -> SharedHttpClient {
-    let store = TrustStore::default().with_pem_certificate(pem);
-    let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
-    let builder = aws_smithy_http_client::Builder::new().tls_provider(provider);
-    match TlsContext::builder().with_trust_store(store).build() {
-        Ok(context) => builder.tls_context(context).build_https(),
-        Err(error) => {
-            tracing::error!(%error, "the certificates of --upstream-ca cannot be used");
-            builder.build_https()
+/// The SDK's own client, but one for all, and with the certificates to trust. `HTTPS_PROXY` and its kin apply, except on the
+/// way to an endpoint of our own.
+fn http_client(settings: &Settings) -> SharedHttpClient {
+    let trust =
+        settings.upstream_ca.iter().fold(TrustStore::default(), |store, pem| store.with_pem_certificate(pem.clone()));
+    let context = TlsContext::builder().with_trust_store(trust).build();
+    let is_own = settings.endpoint_url.is_some();
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |timeouts, components| {
+        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+        let mut builder = Connector::builder()
+            .proxy_config(if is_own { ProxyConfig::disabled() } else { ProxyConfig::from_env() })
+            .tls_provider(provider);
+        builder.set_connector_settings(timeouts.cloned());
+        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        match &context {
+            Ok(context) => builder.tls_context(context.clone()).build(),
+            Err(error) => {
+                tracing::error!(%error, "the certificates to trust cannot be used");
+                builder.build()
+            }
         }
-    }
+    })
 }
 
 fn clients(config: &SdkConfig, region: &str) -> Clients {

@@ -7,6 +7,7 @@ use aws_smithy_types::event_stream::Message;
 use bytes::{Bytes, BytesMut};
 
 use super::Body;
+use super::body::LIMIT;
 use crate::status::{Exception, Failure};
 
 /// One event of a stream.
@@ -50,6 +51,9 @@ impl Frames {
                 Ok(DecodedFrame::Incomplete) => {
                     self.within_frame |= self.buffer.len() < before;
                     match self.body.chunk().await? {
+                        Some(data) if self.buffer.len() + data.len() > LIMIT => {
+                            return Err(Failure::AnswerTooLarge(LIMIT));
+                        }
                         Some(data) => self.buffer.extend_from_slice(&data),
                         None if self.buffer.is_empty() && !self.within_frame => return Ok(None),
                         None => return Err(Failure::Truncated),

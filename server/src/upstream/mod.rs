@@ -35,8 +35,15 @@ pub struct Target {
 pub enum Subject<'a> {
     /// A model, inference profile or prompt, by id or ARN.
     Model(&'a str),
-    /// Something else with an id or ARN: a guardrail, an invocation.
-    Resource(&'a str),
+    /// Something else with an id or ARN.
+    Resource {
+        /// What it is, as `guardrail`.
+        kind: &'static str,
+        /// The request's member that names it.
+        field: &'static str,
+        /// Its id or ARN.
+        id: &'a str,
+    },
     /// The account itself.
     Account,
 }
@@ -53,15 +60,26 @@ impl Upstream {
     /// Resolves what the caller asked for: an ARN goes to its own Region, anything else to the configured one.
     ///
     /// # Errors
-    /// [`Failure::NoRegion`] when none is known.
+    /// [`Failure::NoRegion`] when none is known, [`Failure::Invalid`] when the ARN's is none.
     pub fn target(&self, subject: Subject<'_>) -> Result<Target, Failure> {
-        let (model_id, resource) = match subject {
-            Subject::Model(id) => (Some(id.to_owned()), Some(id)),
-            Subject::Resource(id) => (None, Some(id)),
-            Subject::Account => (None, None),
+        let (model_id, field, id) = match subject {
+            Subject::Model(id) => (Some(id.to_owned()), "modelId", Some(id)),
+            Subject::Resource { field, id, .. } => (None, field, Some(id)),
+            Subject::Account => (None, "", None),
         };
-        let region = resource.and_then(region::of_arn).or_else(|| self.region()).ok_or(Failure::NoRegion)?;
+        let named = id.and_then(region::of_arn);
+        if named.is_some_and(|region| !region::is_region(region)) {
+            return Err(Failure::Invalid { field: field.to_owned(), problem: "the ARN's Region is none".to_owned() });
+        }
+        let region = named.or_else(|| self.region()).ok_or(Failure::NoRegion)?;
         Ok(Target { model_id, region: region.to_owned() })
+    }
+
+    /// Whether a target is in the gateway's own Region. Elsewhere Bedrock also refuses credentials when the account has not
+    /// opted in to the Region, which says nothing of the credentials.
+    #[must_use]
+    pub fn is_home(&self, target: &Target) -> bool {
+        self.region() == Some(target.region.as_str())
     }
 
     /// Asks Bedrock once.

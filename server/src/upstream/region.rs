@@ -1,19 +1,35 @@
 //! The Region of an ARN: `arn:aws:bedrock:us-west-2:123456789012:inference-profile/...`.
 
-pub(super) fn of_arn(model_id: &str) -> Option<&str> {
-    let mut parts = model_id.strip_prefix("arn:")?.split(':');
+/// The Region that an id names, if it is an ARN that names one.
+pub(super) fn of_arn(id: &str) -> Option<&str> {
+    let mut parts = id.strip_prefix("arn:")?.split(':');
     let (_partition, _service, region) = (parts.next()?, parts.next()?, parts.next()?);
     Some(region).filter(|r| !r.is_empty())
 }
 
+/// Whether it has a Region's shape, as `us-gov-west-1`: it becomes part of a host name.
+pub(super) fn is_region(region: &str) -> bool {
+    let words: Vec<_> = region.split('-').collect();
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    region.len() <= 32 && words.len() >= 3 && words.iter().all(is_word)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::of_arn;
+    use super::{is_region, of_arn};
 
     #[test]
     fn an_arn_names_its_region_and_a_plain_id_none() {
         assert_eq!(of_arn("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x"), Some("eu-west-1"));
         assert_eq!(of_arn("arn:aws:bedrock:::foundation-model/x"), None);
         assert_eq!(of_arn("us.anthropic.claude-sonnet-4-20250514-v1:0"), None);
+    }
+
+    #[test]
+    fn a_region_is_words_and_dashes() {
+        assert!(["us-east-1", "us-gov-west-1", "eusc-de-east-1"].into_iter().all(is_region));
+        assert!(
+            !["", "us", "not a region", "us-east-1.evil.example", "x@127.0.0.1/", "us--1"].into_iter().any(is_region)
+        );
     }
 }

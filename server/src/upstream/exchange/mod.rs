@@ -142,12 +142,14 @@ impl Intercept for Exchange {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response_mut();
-        // HTTP/2 forbids these two, and HTTP/1.1 has one of them on every stream. (RFC 9113, section 8.2.2)
-        let http1 = ["transfer-encoding", "connection"].iter().any(|name| response.headers().contains_key(name));
-        if self.needs_http2 && http1 {
-            return Err(NoHttp2.into());
-        }
         if response.status().is_success() {
+            // HTTP/2 forbids the first two (RFC 9113, section 8.2.2), and a stream has no length.
+            let http1 = ["transfer-encoding", "connection", "content-length"]
+                .iter()
+                .any(|name| response.headers().contains_key(name));
+            if self.needs_http2 && http1 {
+                return Err(NoHttp2.into());
+            }
             let headers = header_map(response.headers());
             let body = std::mem::replace(response.body_mut(), SdkBody::from(self.placeholder));
             *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some((headers, body));
