@@ -1,7 +1,12 @@
 //! How streams end: exactly one status, and never an invented success.
 
+use std::time::Duration;
+
 use bedrock_grpc_schema::runtime::v1::ConverseStreamResponse;
 use bedrock_simulator::{Answer, frames};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tonic::{Code, Status, Streaming};
 
 use crate::fixture::*;
@@ -133,20 +138,52 @@ async fn a_stream_that_does_not_start_ends_by_the_first_event_timeout() {
     simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();
 }
 
+/// A Bedrock that streams for as long as anybody takes it, and tells how many bytes had gone when nobody did for a second.
+async fn endless() -> (String, oneshot::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        assert!(socket.read(&mut request).await.unwrap() > 0);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\nconnection: close\r\n\r\n";
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let delta = format!(r#"{{"contentBlockIndex":0,"delta":{{"text":"{}"}}}}"#, "x".repeat(32 << 10));
+        let delta = frames::event("contentBlockDelta", delta.as_bytes());
+        let mut written = 0;
+        while written < 1 << 30 {
+            match tokio::time::timeout(Duration::from_secs(1), socket.write_all(&delta)).await {
+                Ok(done) => done.unwrap(),
+                Err(_) => break,
+            }
+            written += delta.len();
+        }
+        tell.send(written).unwrap();
+        // Until the gateway closes it.
+        let _ = socket.read(&mut request).await;
+    });
+    (endpoint, told)
+}
+
 #[tokio::test]
-async fn a_long_stream_is_not_read_ahead_of_its_caller() {
-    let (simulator, _gateway, mut client) = started().await;
-    // 64 MB: far more than all the windows and socket buffers on the way hold.
-    let delta = format!(r#"{{"contentBlockIndex":0,"delta":{{"text":"{}"}}}}"#, "x".repeat(32 << 10));
-    let delta = frames::event("contentBlockDelta", delta.as_bytes());
-    let mut events = stream_frames(0);
-    events.splice(1..1, std::iter::repeat_n(delta, 2000));
-    simulator.script(Answer::events(events));
-    let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
+async fn a_stream_is_not_read_ahead_of_its_caller() {
+    let (endpoint, told) = endless().await;
+    let gateway = Gateway::builder_for(&endpoint).start().await;
+    let mut stream =
+        gateway.client().await.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
-    // Nobody reads, so the simulator cannot finish; once somebody does, every event comes.
-    assert_eq!(*simulator.open_streams().borrow(), 1);
+    // Nobody takes more, so Bedrock has to wait: the windows and socket buffers on the way hold a few megabytes.
+    let written = told.await.unwrap();
+    assert!(written < 64 << 20, "{written} bytes were taken ahead of the caller");
+}
+
+#[tokio::test]
+async fn a_long_stream_comes_whole() {
+    let (simulator, _gateway, mut client) = started().await;
+    simulator.script(Answer::events(stream_frames(20_000)));
+    let stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
     let (events, end) = drain(stream).await;
     assert!(end.is_ok());
-    assert_eq!(events, 2000 + 2);
+    assert_eq!(events, 20_000 + 3);
 }
