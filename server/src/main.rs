@@ -36,7 +36,11 @@ enum Failure {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::start_log(cli.log_format);
+    let lines = match cli.command {
+        Command::Serve(_) | Command::Simulate(_) => telemetry::SERVER_LINES,
+        Command::Demo(_) => telemetry::WARNINGS,
+    };
+    telemetry::start_log(cli.log_format, lines);
     let outcome = match cli.command {
         Command::Serve(options) => serve(options).await,
         Command::Simulate(options) => simulate(options).await,

@@ -22,12 +22,17 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging. `RUST_LOG` sets the filter; without it, our own lines at `info` and others' at `warn`.
+/// The filter of a server: our own lines at `info`, others' at `warn`.
+pub const SERVER_LINES: &str = "warn,bedrock_grpc=info,bedrock_simulator=info";
+
+/// The filter of a program that speaks for itself.
+pub const WARNINGS: &str = "warn";
+
+/// Starts logging. `RUST_LOG` sets the filter; `default` is that without it.
 ///
 /// Whatever it says, libraries are not heard at `trace`: there they print what they carry, prompts and API keys included.
-pub fn start(format: Format) {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,bedrock_grpc=info,bedrock_simulator=info"));
+pub fn start(format: Format, default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let silent = filter_fn(|metadata| *metadata.level() != Level::TRACE || metadata.target().starts_with("bedrock_"));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

@@ -14,7 +14,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 pub(crate) use counters::{missing_metadata, unknown_member};
-pub use log::{Format, start as start_log};
+pub use log::{Format, SERVER_LINES, WARNINGS, start as start_log};
 pub(crate) use trace::CallTrace;
 
 /// The exporters, for as long as the process runs.

@@ -99,7 +99,7 @@ impl Gateway {
         let listener = Listener::bind(&listen).await.map_err(|source| TransportError::Listen { listen, source })?;
         let address = listener.address();
         let (health, health_service) = health::Health::start(Arc::clone(&upstream), runtime::SERVICE_NAME).await;
-        let mut names = vec![runtime::SERVICE_NAME, HEALTH];
+        let mut names = vec![runtime::SERVICE_NAME, HEALTH, REFLECTION_V1, REFLECTION_V1ALPHA];
         let mut routes =
             Routes::new(configured!(runtime::BedrockRuntimeServiceServer::new(Runtime::new(upstream.clone()))));
         if control_plane {
@@ -170,6 +170,8 @@ impl Drop for Gateway {
 }
 
 const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 /// Reflection of the services in `names`, and of everything that is known about their messages.
 fn reflection<'a>(names: &[&str]) -> tonic_reflection::server::Builder<'a> {
