@@ -1,7 +1,11 @@
 //! Any JSON that AWS's model allows comes back as it was: JSON -> message -> protobuf -> message -> JSON.
 
 use bedrock_grpc_schema::json;
-use bedrock_grpc_schema::runtime::v1::{ConverseRequest, ConverseResponse};
+use bedrock_grpc_schema::runtime::v1::{
+    ApplyGuardrailRequest, ApplyGuardrailResponse, ConverseRequest, ConverseResponse, ConverseStreamRequest,
+    CountTokensRequest, InvokeGuardrailChecksRequest, InvokeGuardrailChecksResponse, ListAsyncInvokesResponse,
+    StartAsyncInvokeRequest,
+};
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use serde_json::{Map, Value, json};
@@ -98,16 +102,28 @@ where
     serde_json::from_slice(&json::encode(&message, text.len()).unwrap()).unwrap()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+macro_rules! round_trips {
+    ($($test:ident: $message:ident,)*) => {
+        proptest! {
+            #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+            $(#[test]
+            fn $test(value in value_of(&AwsModel::load(), stringify!($message))) {
+                prop_assert_eq!(through::<$message>(&value), value);
+            })*
+        }
+    };
+}
 
-    #[test]
-    fn a_request_comes_through_unchanged(value in value_of(&AwsModel::load(), "ConverseRequest")) {
-        prop_assert_eq!(through::<ConverseRequest>(&value), value);
-    }
-
-    #[test]
-    fn an_answer_comes_through_unchanged(value in value_of(&AwsModel::load(), "ConverseResponse")) {
-        prop_assert_eq!(through::<ConverseResponse>(&value), value);
-    }
+// Every message that is a body. (ConverseStream's request differs from Converse's in its guardrail's members alone.)
+round_trips! {
+    a_converse_request_comes_through_unchanged: ConverseRequest,
+    a_converse_stream_request_comes_through_unchanged: ConverseStreamRequest,
+    a_converse_answer_comes_through_unchanged: ConverseResponse,
+    a_count_tokens_request_comes_through_unchanged: CountTokensRequest,
+    an_apply_guardrail_request_comes_through_unchanged: ApplyGuardrailRequest,
+    an_apply_guardrail_answer_comes_through_unchanged: ApplyGuardrailResponse,
+    a_guardrail_checks_request_comes_through_unchanged: InvokeGuardrailChecksRequest,
+    a_guardrail_checks_answer_comes_through_unchanged: InvokeGuardrailChecksResponse,
+    a_job_comes_through_unchanged: StartAsyncInvokeRequest,
+    a_list_of_jobs_comes_through_unchanged: ListAsyncInvokesResponse,
 }
