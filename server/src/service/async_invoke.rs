@@ -37,12 +37,8 @@ impl Ask for StartAsyncInvokeRequest {
 
 impl Ask for GetAsyncInvokeRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        let field = "invocationArn";
-        required(field, self.invocation_arn.as_deref()).map(|id| Subject::Resource {
-            kind: "async invocation",
-            field,
-            id,
-        })
+        let id = required("invocationArn", self.invocation_arn.as_deref())?;
+        Ok(Subject::Resource { kind: "async invocation", id })
     }
 
     fn operation_name(&self) -> &'static str {

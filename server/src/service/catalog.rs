@@ -70,8 +70,7 @@ impl Ask for ListFoundationModelsRequest {
 
 impl Ask for GetFoundationModelRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        let field = "modelIdentifier";
-        required(field, self.model_identifier.as_deref()).map(|id| Subject::Resource { kind: "model", field, id })
+        required("modelIdentifier", self.model_identifier.as_deref()).map(|id| Subject::Resource { kind: "model", id })
     }
 
     fn operation_name(&self) -> &'static str {

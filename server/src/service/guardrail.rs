@@ -16,12 +16,8 @@ use crate::upstream::{Operation, Subject};
 
 impl Ask for ApplyGuardrailRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        let field = "guardrailIdentifier";
-        required(field, self.guardrail_identifier.as_deref()).map(|id| Subject::Resource {
-            kind: "guardrail",
-            field,
-            id,
-        })
+        let id = required("guardrailIdentifier", self.guardrail_identifier.as_deref())?;
+        Ok(Subject::Resource { kind: "guardrail", id })
     }
 
     fn operation_name(&self) -> &'static str {

@@ -44,7 +44,7 @@ pub(super) fn begin(
 ) -> Result<Target, Failure> {
     let (model_id, resource) = match subject {
         Subject::Model(id) => (Some(id), Some(("model", id))),
-        Subject::Resource { kind, id, .. } => (None, Some((kind, id))),
+        Subject::Resource { kind, id } => (None, Some((kind, id))),
         Subject::Account => (None, None),
     };
     call.with(|record| {

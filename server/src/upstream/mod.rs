@@ -39,8 +39,6 @@ pub enum Subject<'a> {
     Resource {
         /// What it is, as `guardrail`.
         kind: &'static str,
-        /// The request's member that names it.
-        field: &'static str,
         /// Its id or ARN.
         id: &'a str,
     },
@@ -60,18 +58,14 @@ impl Upstream {
     /// Resolves what the caller asked for: an ARN goes to its own Region, anything else to the configured one.
     ///
     /// # Errors
-    /// [`Failure::NoRegion`] when none is known, [`Failure::Invalid`] when the ARN's is none.
+    /// [`Failure::NoRegion`] when none is known.
     pub fn target(&self, subject: Subject<'_>) -> Result<Target, Failure> {
-        let (model_id, field, id) = match subject {
-            Subject::Model(id) => (Some(id.to_owned()), "modelId", Some(id)),
-            Subject::Resource { field, id, .. } => (None, field, Some(id)),
-            Subject::Account => (None, "", None),
+        let (model_id, id) = match subject {
+            Subject::Model(id) => (Some(id.to_owned()), Some(id)),
+            Subject::Resource { id, .. } => (None, Some(id)),
+            Subject::Account => (None, None),
         };
-        let named = id.and_then(region::of_arn);
-        if named.is_some_and(|region| !region::is_region(region)) {
-            return Err(Failure::Invalid { field: field.to_owned(), problem: "the ARN's Region is none".to_owned() });
-        }
-        let region = named.or_else(|| self.region()).ok_or(Failure::NoRegion)?;
+        let region = id.and_then(region::of_arn).or_else(|| self.region()).ok_or(Failure::NoRegion)?;
         Ok(Target { model_id, region: region.to_owned() })
     }
 

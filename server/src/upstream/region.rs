@@ -4,11 +4,12 @@
 pub(super) fn of_arn(id: &str) -> Option<&str> {
     let mut parts = id.strip_prefix("arn:")?.split(':');
     let (_partition, _service, region) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(region).filter(|r| !r.is_empty())
+    Some(region).filter(|region| is_region(region))
 }
 
-/// Whether it has a Region's shape, as `us-gov-west-1`: it becomes part of a host name.
-pub(super) fn is_region(region: &str) -> bool {
+/// Whether it has a Region's shape, as `us-gov-west-1`: it becomes part of a host name. What has not goes where ids without a
+/// Region go, and Bedrock says what it thinks of it.
+fn is_region(region: &str) -> bool {
     let words: Vec<_> = region.split('-').collect();
     let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     region.len() <= 32 && words.len() >= 3 && words.iter().all(is_word)
@@ -23,6 +24,11 @@ mod tests {
         assert_eq!(of_arn("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x"), Some("eu-west-1"));
         assert_eq!(of_arn("arn:aws:bedrock:::foundation-model/x"), None);
         assert_eq!(of_arn("us.anthropic.claude-sonnet-4-20250514-v1:0"), None);
+    }
+
+    #[test]
+    fn what_is_no_region_is_none() {
+        assert_eq!(of_arn("arn:aws:bedrock:x@127.0.0.1/:123456789012:inference-profile/x"), None);
     }
 
     #[test]
