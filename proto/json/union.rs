@@ -68,7 +68,7 @@ macro_rules! union {
         }
 
         impl<'de> serde::Deserialize<'de> for $message {
-            #[allow(clippy::needless_update)]
+            #[allow(clippy::needless_update, reason = "one request has a member beside its oneof")]
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Ok(Self { $field: crate::json::union::deserialize(deserializer)?, ..Default::default() })
             }

@@ -82,7 +82,7 @@ macro_rules! union {
     ($(#[$meta:meta])* $name:ident<$lt:lifetime> { $($member:literal => $variant:ident($type:ty),)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Debug)]
-        #[allow(dead_code)] // a member may matter only for being the one that is set
+        #[allow(dead_code, reason = "a member may matter only for being the one that is set")]
         #[allow(clippy::enum_variant_names)] // the names are AWS's
         pub(crate) enum $name<$lt> {
             $($variant($type),)+
