@@ -1,4 +1,4 @@
-//! The way out: the response body that knows when a call ends, however it ends.
+//! The way out: refusals, statuses that tonic made, and streams that are no calls. (A call's own body is in `body`.)
 
 use std::future::Future as _;
 use std::pin::Pin;
