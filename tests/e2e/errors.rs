@@ -176,6 +176,9 @@ async fn whatever_the_caller_writes_the_trailers_stay_small() {
     let status = client.converse(request).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(!status.message().is_empty() && status.details().len() < 6000, "{}", status.details().len());
+    // A key is the caller's, and so is in no log.
+    let line = gateway.call_line(|line| line["reason"] == "VALIDATION").await;
+    assert!(!line.to_string().contains("kkk"), "{line}");
     let path = format!("1 error at messages.0.content.{}", "9.".repeat(20_000));
     simulator.script(Answer::exception("ValidationException", StatusCode::BAD_REQUEST, &path));
     let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();

@@ -26,7 +26,7 @@ use crate::telemetry::{CallTrace, log};
 /// What all calls of a gateway share.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// How long a stream's first event may take, and the silence after any other.
+    /// How long Bedrock may keep silent.
     pub timeouts: Timeouts,
     /// Whether callers see Bedrock's messages with account ids and role names in them.
     pub expose_upstream_messages: bool,
@@ -92,7 +92,8 @@ pub struct Record {
 pub struct Ending {
     /// `ErrorInfo.reason`.
     pub reason: String,
-    /// Bedrock's or our own words, in full. Left out where Bedrock refuses a request: such a message may quote the prompt.
+    /// Bedrock's or our own words, in full. Left out where a request is refused as wrong: Bedrock's words may quote the
+    /// prompt, and the path that we name may hold the caller's own keys.
     pub text: Option<String>,
 }
 
@@ -153,7 +154,8 @@ impl Call {
             if let Failure::Exception(Exception { request_id: Some(id), .. }) = failure {
                 record.facts.request_id = Some(id.clone());
             }
-            let quotes = matches!(failure, Failure::Exception(_)) && verdict.code == Code::InvalidArgument;
+            let quotes = matches!(failure, Failure::Exception(_) | Failure::Invalid { .. })
+                && verdict.code == Code::InvalidArgument;
             let text = (!quotes).then(|| failure.to_string());
             record.failure = Some(Ending { reason: verdict.reason.into_owned(), text });
             status::of(failure, &record.facts)

@@ -156,7 +156,7 @@ fn of_exception(e: &Exception) -> Verdict {
             verdict(of_model_error(e.original_status_code), Retry::Once, P::Stop)
         }
         "ConflictException" => verdict(Code::Aborted, Retry::Never, P::None),
-        // The design's four, and the rest of Bedrock's common errors that mean the same:
+        // Four that are seen in practice, and the rest of Bedrock's common errors that mean the same:
         // https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
         "ExpiredToken"
         | "ExpiredTokenException"

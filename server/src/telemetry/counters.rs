@@ -1,5 +1,4 @@
-//! What is counted. (The rest of the metrics has its names reserved in DESIGN; these two stand for losses, so they came
-//! first.)
+//! What is counted: so far, what is lost.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};

@@ -62,7 +62,7 @@ pub struct Upstream {
     readiness: watch::Sender<Readiness>,
 }
 
-/// The SDK's clients for a Region; they own the connections. Cloning shares them.
+/// The SDK's clients for a Region. Cloning shares them.
 #[derive(Clone)]
 pub(super) struct Clients {
     pub(super) runtime: aws_sdk_bedrockruntime::Client,
