@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use bedrock_grpc_server::bedrock::{Settings, Upstream};
 use bedrock_grpc_server::call::{Policy, Timeouts};
-use bedrock_grpc_server::config::{Cli, Command, Serve, Simulate};
+use bedrock_grpc_server::cli::{Cli, Command, Serve, Simulate};
+use bedrock_grpc_server::net::{Gateway, TransportError};
 use bedrock_grpc_server::telemetry::{self, Telemetry};
-use bedrock_grpc_server::transport::{Gateway, TransportError};
-use bedrock_grpc_server::upstream::{Settings, Upstream};
-use bedrock_grpc_server::{demo, transport};
+use bedrock_grpc_server::{demo, net};
 use bedrock_simulator::{Options, Simulator};
 use clap::Parser as _;
 use rustls::pki_types::CertificateDer;
@@ -70,17 +70,16 @@ async fn serve(options: Serve) -> Result<(), Failure> {
         ..Policy::default()
     };
     let Serve { listen, grace, control_plane, .. } = options;
-    let mut gateway =
-        Gateway::start(transport::Options { listen, policy, grace, control_plane }, Arc::new(upstream)).await?;
+    let mut gateway = Gateway::start(net::Options { listen, policy, grace, control_plane }, Arc::new(upstream)).await?;
     tracing::info!(address = gateway.address(), "serving");
     let served = tokio::select! {
         error = gateway.failed() => Err(error),
-        () = transport::stop_signal() => {
+        () = net::stop_signal() => {
             tracing::info!(?grace, "shutting down");
             tokio::select! {
                 served = gateway.shutdown() => served,
                 // Asked twice, it goes at once.
-                () = transport::stop_signal() => Ok(()),
+                () = net::stop_signal() => Ok(()),
             }
         }
     };
@@ -110,7 +109,7 @@ async fn simulate(options: Simulate) -> Result<(), Failure> {
         tracing::info!(ca = %path.display(), "wrote the certificate to trust");
     }
     tracing::info!(endpoint = simulator.endpoint(), "simulating Bedrock");
-    transport::stop_signal().await;
+    net::stop_signal().await;
     simulator.shutdown().await;
     Ok(())
 }

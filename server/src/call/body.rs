@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 
 use super::deadline::Deadline;
 use super::response::{EndOnDrop, is_tonics_own, trailers};
-use crate::status::Failure;
+use crate::error::Failure;
 
 /// A body under watch. The watch is a task of its own, which the body owns: HTTP/2 does not poll a body whose caller takes
 /// nothing, and a deadline that waited for a poll would leave the stream from Bedrock open, and paid for.

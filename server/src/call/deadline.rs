@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::status::Failure;
+use crate::error::Failure;
 
 /// The longest that is waited for, a year: tokio's timer takes no more than about two.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 
 use super::deadline::{self, Deadline};
 use super::{Call, Policy, response};
-use crate::status::Failure;
+use crate::error::Failure;
 
 /// Wraps services in [`CallService`].
 #[derive(Debug, Clone)]

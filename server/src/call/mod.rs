@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 pub use layer::{CallLayer, CallService};
 pub use retry::MAX_ATTEMPTS;
 
-use crate::status::{self, Exception, Facts, Failure, Phase};
+use crate::error::{self, Exception, Facts, Failure, Phase};
 use crate::telemetry::{CallTrace, log};
 
 /// What all calls of a gateway share.
@@ -150,7 +150,7 @@ impl Call {
     /// The status that tells the caller of `failure`; the call's log line will say it too.
     pub fn fail(&self, failure: &Failure) -> Status {
         self.with(|record| {
-            let verdict = status::Verdict::of(failure);
+            let verdict = error::Verdict::of(failure);
             if let Failure::Exception(Exception { request_id: Some(id), .. }) = failure {
                 record.facts.request_id = Some(id.clone());
             }
@@ -158,7 +158,7 @@ impl Call {
                 && verdict.code == Code::InvalidArgument;
             let text = (!quotes).then(|| failure.to_string());
             record.failure = Some(Ending { reason: verdict.reason.into_owned(), text });
-            status::of(failure, &record.facts)
+            error::of(failure, &record.facts)
         })
     }
 

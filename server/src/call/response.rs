@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use super::Call;
 use super::body::CallBody;
 use super::deadline::Deadline;
-use crate::status::{self, Facts, Failure};
+use crate::error::{self, Facts, Failure};
 
 /// Ends the call as CANCELLED if nothing ended it before: the caller went away.
 pub(super) struct EndOnDrop(pub(super) Arc<Call>);
@@ -72,7 +72,7 @@ impl http_body::Body for UntilBody {
         }
         ready!(self.terminated.as_mut().poll(cx));
         self.body = Body::empty();
-        Poll::Ready(Some(Ok(trailers(&status::of(&Failure::Draining, &Facts::default())))))
+        Poll::Ready(Some(Ok(trailers(&error::of(&Failure::Draining, &Facts::default())))))
     }
 
     fn is_end_stream(&self) -> bool {

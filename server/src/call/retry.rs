@@ -1,11 +1,11 @@
-//! The only layer that retries. It does so before the caller has seen anything, as `status::table` says.
+//! The only layer that retries. It does so before the caller has seen anything, as `error::table` says.
 
 use std::future::Future;
 use std::time::Duration;
 
 use super::Call;
-use crate::status::{Failure, Phase, Retry, Verdict};
-use crate::upstream::{Readiness, Target, Upstream};
+use crate::bedrock::{Readiness, Target, Upstream};
+use crate::error::{Failure, Phase, Retry, Verdict};
 
 /// How often Bedrock is asked at most for one call.
 pub const MAX_ATTEMPTS: u32 = 3;

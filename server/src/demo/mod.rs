@@ -10,10 +10,10 @@ use std::time::Duration;
 use bedrock_grpc_client::Client;
 use bedrock_simulator::Simulator;
 
+use crate::bedrock::{Settings, Upstream};
 use crate::call::Policy;
-use crate::config::Demo;
-use crate::transport::{self, Gateway, Listen, TransportError, stop_signal};
-use crate::upstream::{Settings, Upstream};
+use crate::cli::Demo;
+use crate::net::{self, Gateway, Listen, TransportError, stop_signal};
 use screen::Screen;
 
 /// Why the demo failed.
@@ -51,7 +51,7 @@ pub async fn run(options: &Demo) -> Result<(), DemoError> {
     })
     .await;
     let listen = Listen::Tcp("127.0.0.1:0".to_owned());
-    let serve = transport::Options { listen, policy: Policy::default(), grace: GRACE, control_plane: true };
+    let serve = net::Options { listen, policy: Policy::default(), grace: GRACE, control_plane: true };
     let gateway = Gateway::start(serve, Arc::new(upstream)).await?;
     screen.title("bedrock-grpc demo")?;
     screen.line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;

@@ -10,9 +10,9 @@ use opentelemetry::{Context, KeyValue, StringValue, Value};
 use tonic::Code;
 
 use super::{names, usage};
+use crate::bedrock::Target;
 use crate::call::Record;
-use crate::status::Verdict;
-use crate::upstream::Target;
+use crate::error::Verdict;
 
 /// The spans of one call.
 pub(crate) struct CallTrace {

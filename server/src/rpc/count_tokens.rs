@@ -7,9 +7,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{Ask, Report, body_size, json_answer, required};
-use crate::status::Failure;
+use crate::bedrock::{Operation, Subject};
+use crate::error::Failure;
 use crate::telemetry::names;
-use crate::upstream::{Operation, Subject};
 
 impl Ask for CountTokensRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {

@@ -8,9 +8,9 @@ use futures::{Stream, StreamExt as _};
 use prost_types::Timestamp;
 
 use super::{Exchange, JSON};
-use crate::status::Failure;
-use crate::upstream::clients::Clients;
-use crate::upstream::{Answer, Operation, Target};
+use crate::bedrock::clients::Clients;
+use crate::bedrock::{Answer, Operation, Target};
+use crate::error::Failure;
 
 /// Calls the operation that `$builder` has begun, by way of the exchange.
 macro_rules! call {
@@ -37,7 +37,7 @@ macro_rules! invoke_model {
 }
 
 /// Asks Bedrock once; the SDK's own retries are off (`clients`).
-pub(in crate::upstream) async fn send(
+pub(in crate::bedrock) async fn send(
     clients: &Clients,
     operation: &Operation,
     target: &Target,
@@ -104,7 +104,7 @@ pub(in crate::upstream) async fn send(
 
 /// Opens a bidirectional stream: `input` goes out, frame by frame and signed by the SDK, as Bedrock takes it. Returns on
 /// Bedrock's 200.
-pub(in crate::upstream) async fn bidirectional(
+pub(in crate::bedrock) async fn bidirectional(
     clients: &Clients,
     target: &Target,
     input: impl Stream<Item = Bytes> + Send + Sync + 'static,

@@ -12,9 +12,9 @@ use prost::Message as _;
 
 use super::stream::EventStream;
 use super::{Ask, Learned, Report, body_size, json_answer, required};
-use crate::status::Failure;
+use crate::bedrock::{Operation, Subject};
+use crate::error::Failure;
 use crate::telemetry::{self, names};
-use crate::upstream::{Operation, Subject};
 
 macro_rules! ask {
     ($request:ty, $operation:expr) => {

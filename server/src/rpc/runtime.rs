@@ -17,7 +17,7 @@ use futures::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{bidirectional, stream, unary};
-use crate::upstream::Upstream;
+use crate::bedrock::Upstream;
 
 /// `bedrock.runtime.v1.BedrockRuntimeService`.
 #[derive(Clone)]

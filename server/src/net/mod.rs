@@ -16,9 +16,9 @@ use tonic::transport::Server;
 
 pub use listener::{Listen, Listener};
 
+use crate::bedrock::Upstream;
 use crate::call::{CallLayer, Policy};
-use crate::service::{Catalog, Runtime};
-use crate::upstream::Upstream;
+use crate::rpc::{Catalog, Runtime};
 
 /// The largest gRPC message in bytes, both ways. Bedrock takes requests of 20 MB and more; tonic's default is 4 MiB.
 pub const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;

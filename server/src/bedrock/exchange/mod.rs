@@ -28,7 +28,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Answer, Body};
-use crate::status::Failure;
+use crate::error::Failure;
 
 pub(super) use operations::{bidirectional, send};
 

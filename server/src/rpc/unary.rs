@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 
 use super::prepare::{Prepared, prepare};
 use super::{Answered, Ask, initial_metadata, learn, within};
-use crate::status::Failure;
-use crate::upstream::Upstream;
+use crate::bedrock::Upstream;
+use crate::error::Failure;
 
 /// Asks Bedrock and returns its whole answer.
 pub(super) async fn run<Q: Ask, A: Answered>(upstream: &Upstream, request: Request<Q>) -> Result<Response<A>, Status> {

@@ -9,7 +9,7 @@ use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
 use tonic_health::server::HealthReporter;
 use tonic_health::{ServingStatus, server::health_reporter};
 
-use crate::upstream::{Readiness, Upstream};
+use crate::bedrock::{Readiness, Upstream};
 
 /// How often credentials are looked for while there are none.
 const RETRY: Duration = Duration::from_secs(5);

@@ -12,9 +12,9 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use super::{Ask, Report, body_size, json_answer, required};
-use crate::status::Failure;
+use crate::bedrock::{Operation, Subject};
+use crate::error::Failure;
 use crate::telemetry::names;
-use crate::upstream::{Operation, Subject};
 
 impl Ask for StartAsyncInvokeRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {

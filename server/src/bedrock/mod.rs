@@ -19,7 +19,7 @@ pub use clients::{Readiness, Settings, Upstream};
 pub use frames::{Frame, Frames};
 pub use operation::Operation;
 
-use crate::status::Failure;
+use crate::error::Failure;
 
 /// Where a call goes: a model (or inference profile, prompt, endpoint ARN) in a Region.
 #[derive(Debug, Clone)]

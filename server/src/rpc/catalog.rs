@@ -12,9 +12,9 @@ use bytes::Bytes;
 use tonic::{Request, Response, Status};
 
 use super::{Ask, Report, json_answer, required, unary};
-use crate::status::Failure;
+use crate::bedrock::{Operation, Subject, Upstream};
+use crate::error::Failure;
 use crate::telemetry::names;
-use crate::upstream::{Operation, Subject, Upstream};
 
 /// `bedrock.control.v1.ModelCatalogService`.
 #[derive(Clone)]

@@ -7,9 +7,9 @@ use http::{Extensions, HeaderMap};
 use tonic::{Request, Status};
 
 use super::Ask;
+use crate::bedrock::{Operation, Subject, Target, Upstream};
 use crate::call::{Call, Policy};
-use crate::status::Failure;
-use crate::upstream::{Operation, Subject, Target, Upstream};
+use crate::error::Failure;
 
 /// A call that has a record and knows where to go.
 pub(super) struct Prepared {

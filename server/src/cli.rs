@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::net::Listen;
 use crate::telemetry::Format;
-use crate::transport::Listen;
 
 /// A gRPC service in front of Amazon Bedrock's runtime API.
 #[derive(Debug, Parser)]

@@ -14,9 +14,9 @@ use serde::Deserialize;
 
 use super::stream::EventStream;
 use super::{Answered, Ask, Learned, Report, required};
-use crate::status::Failure;
+use crate::bedrock::{Operation, Subject};
+use crate::error::Failure;
 use crate::telemetry::names;
-use crate::upstream::{Operation, Subject};
 
 macro_rules! ask {
     ($request:ty, $operation:path) => {

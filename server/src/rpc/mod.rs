@@ -24,9 +24,9 @@ use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 pub use catalog::Catalog;
 pub use runtime::Runtime;
 
+use crate::bedrock::{Operation, Subject};
 use crate::call::Call;
-use crate::status::Failure;
-use crate::upstream::{Operation, Subject};
+use crate::error::Failure;
 
 /// What a request asks.
 trait Ask: Sized {
@@ -77,10 +77,10 @@ trait Report {
 /// Answers that are JSON.
 macro_rules! json_answer {
     ($($answer:ty),*) => {
-        $(impl crate::service::Answered for $answer {
-            fn read(_: &http::HeaderMap, body: bytes::Bytes) -> Result<Self, crate::status::Failure> {
+        $(impl crate::rpc::Answered for $answer {
+            fn read(_: &http::HeaderMap, body: bytes::Bytes) -> Result<Self, crate::error::Failure> {
                 bedrock_grpc_schema::json::decode(&body, crate::telemetry::unknown_member)
-                    .map_err(crate::status::Failure::UnreadableAnswer)
+                    .map_err(crate::error::Failure::UnreadableAnswer)
             }
         })*
     };

@@ -5,11 +5,11 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use crate::status::Failure;
+use crate::error::Failure;
 
 /// The most that an answer may hold: what a gRPC message may, which in JSON is base64 and names. What is still too large as
 /// a message, tonic refuses.
-pub(super) const LIMIT: usize = crate::transport::MESSAGE_LIMIT / 3 * 4 + 1024 * 1024;
+pub(super) const LIMIT: usize = crate::net::MESSAGE_LIMIT / 3 * 4 + 1024 * 1024;
 
 /// The body of an answer. Dropping it unread closes the connection, which stops the generation.
 pub struct Body(SdkBody);

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Body;
 use super::body::LIMIT;
-use crate::status::{Exception, Failure};
+use crate::error::{Exception, Failure};
 
 /// One event of a stream.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use opentelemetry::KeyValue;
 use prost::Message as _;
 
 use super::{Ask, Report, body_size, json_answer, required};
-use crate::status::Failure;
+use crate::bedrock::{Operation, Subject};
+use crate::error::Failure;
 use crate::telemetry::names;
-use crate::upstream::{Operation, Subject};
 
 impl Ask for ApplyGuardrailRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {

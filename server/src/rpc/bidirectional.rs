@@ -21,10 +21,10 @@ use super::prepare::{begin, record};
 use super::runtime::Events;
 use super::stream::{Decoded, EventStream};
 use super::{Report, initial_metadata, required};
+use crate::bedrock::{Subject, Upstream};
 use crate::call::Call;
-use crate::status::{Failure, Phase};
+use crate::error::{Failure, Phase};
 use crate::telemetry::names;
-use crate::upstream::{Subject, Upstream};
 
 type Messages = Streaming<InvokeModelWithBidirectionalStreamRequest>;
 

@@ -13,10 +13,10 @@ use tonic::{Request, Response, Status};
 use super::prepare::{Prepared, prepare};
 use super::runtime::Events;
 use super::{Ask, Report, initial_metadata, learn, within};
+use crate::bedrock::{Body, Frame, Frames, Upstream};
 use crate::call::Call;
-use crate::status::{Failure, Phase};
+use crate::error::{Failure, Phase};
 use crate::telemetry;
-use crate::upstream::{Body, Frame, Frames, Upstream};
 
 /// A union whose members are the events of a stream.
 pub(super) trait EventStream: Union + Report + Send + 'static {
