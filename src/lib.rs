@@ -14,7 +14,7 @@ pub mod json;
 
 /// `bedrock.control`: what may be called.
 pub mod control {
-    /// Version 1: messages, the client and server of `ModelCatalogService`.
+    /// Version 1: messages, the client and server of `BedrockService`.
     #[allow(
         missing_docs,
         reason = "prost documents what the .proto files comment; tonic's modules have no place for it"

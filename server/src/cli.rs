@@ -50,7 +50,7 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub upstream_ca: Option<PathBuf>,
 
-    /// Serve `bedrock.control.v1.ModelCatalogService` too. It needs IAM rights of its own: bedrock:ListFoundationModels,
+    /// Serve `bedrock.control.v1.BedrockService` too. It needs IAM rights of its own: bedrock:ListFoundationModels,
     /// bedrock:GetFoundationModel, bedrock:ListInferenceProfiles.
     #[arg(long)]
     pub control_plane: bool,

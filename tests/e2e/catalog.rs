@@ -1,6 +1,6 @@
 //! The control plane's catalog: off unless it is asked for.
 
-use bedrock_grpc_schema::control::v1::model_catalog_service_client::ModelCatalogServiceClient;
+use bedrock_grpc_schema::control::v1::bedrock_service_client::BedrockServiceClient;
 use bedrock_grpc_schema::control::v1::*;
 use bedrock_simulator::{Answer, Simulator};
 use http::StatusCode;
@@ -9,14 +9,14 @@ use tonic::transport::Channel;
 
 use crate::fixture::*;
 
-async fn with_control_plane() -> (Simulator, Gateway, ModelCatalogServiceClient<Channel>) {
+async fn with_control_plane() -> (Simulator, Gateway, BedrockServiceClient<Channel>) {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator)
         .env("AWS_ENDPOINT_URL_BEDROCK", simulator.endpoint())
         .arg("--control-plane")
         .start()
         .await;
-    let client = ModelCatalogServiceClient::new(gateway.channel().await);
+    let client = BedrockServiceClient::new(gateway.channel().await);
     (simulator, gateway, client)
 }
 
@@ -72,12 +72,12 @@ async fn its_failures_are_statuses_with_details() {
 #[tokio::test]
 async fn without_the_flag_it_is_neither_served_nor_listed() {
     let (_simulator, gateway, _) = started().await;
-    let mut client = ModelCatalogServiceClient::new(gateway.channel().await);
+    let mut client = BedrockServiceClient::new(gateway.channel().await);
     let status = client.list_foundation_models(ListFoundationModelsRequest::default()).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "UNIMPLEMENTED"));
-    assert!(!reflected(&gateway).await.iter().any(|name| name.contains("ModelCatalog")));
+    assert!(!reflected(&gateway).await.iter().any(|name| name.contains("bedrock.control")));
     let (_simulator, gateway, _) = with_control_plane().await;
-    assert!(reflected(&gateway).await.contains(&"bedrock.control.v1.ModelCatalogService".to_owned()));
+    assert!(reflected(&gateway).await.contains(&"bedrock.control.v1.BedrockService".to_owned()));
 }
 
 /// The services that reflection lists.

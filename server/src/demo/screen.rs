@@ -58,7 +58,7 @@ impl Screen {
         for line in [
             format!("grpcurl -plaintext {address} list"),
             format!("grpcurl -plaintext {address} describe {service}"),
-            format!("grpcurl -plaintext {address} bedrock.control.v1.ModelCatalogService/ListFoundationModels"),
+            format!("grpcurl -plaintext {address} bedrock.control.v1.BedrockService/ListFoundationModels"),
             format!(
                 r#"grpcurl -plaintext -v -d '{{"modelId": "demo.model", "messages": [{{"role": "user", "content": [{{"text": "Hello"}}]}}], "inferenceConfig": {{"maxTokens": 512}}}}' {address} {service}/Converse"#
             ),

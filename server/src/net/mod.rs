@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bedrock_grpc_schema::FILE_DESCRIPTOR_SET;
-use bedrock_grpc_schema::control::v1::model_catalog_service_server as catalog;
+use bedrock_grpc_schema::control::v1::bedrock_service_server as catalog;
 use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_server as runtime;
 use tokio::task::JoinHandle;
 use tonic::codec::CompressionEncoding;
@@ -51,7 +51,7 @@ pub struct Options {
     pub policy: Policy,
     /// How long running calls may finish when it shuts down.
     pub grace: Duration,
-    /// Whether to serve `bedrock.control.v1.ModelCatalogService` too.
+    /// Whether to serve `bedrock.control.v1.BedrockService` too.
     pub control_plane: bool,
 }
 
@@ -104,7 +104,7 @@ impl Gateway {
             Routes::new(configured!(runtime::BedrockRuntimeServiceServer::new(Runtime::new(upstream.clone()))));
         if control_plane {
             names.push(catalog::SERVICE_NAME);
-            routes = routes.add_service(configured!(catalog::ModelCatalogServiceServer::new(Catalog::new(upstream))));
+            routes = routes.add_service(configured!(catalog::BedrockServiceServer::new(Catalog::new(upstream))));
         }
         let routes = routes
             .add_service(configured!(health_service))

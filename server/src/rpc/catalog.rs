@@ -1,9 +1,9 @@
-//! `bedrock.control.v1.ModelCatalogService`: what may be called.
+//! `bedrock.control.v1.BedrockService`: what may be called.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html>
 
 use std::sync::Arc;
 
-use bedrock_grpc_schema::control::v1::model_catalog_service_server::ModelCatalogService;
+use bedrock_grpc_schema::control::v1::bedrock_service_server::BedrockService;
 use bedrock_grpc_schema::control::v1::{
     GetFoundationModelRequest, GetFoundationModelResponse, ListFoundationModelsRequest, ListFoundationModelsResponse,
     ListInferenceProfilesRequest, ListInferenceProfilesResponse,
@@ -16,7 +16,7 @@ use crate::bedrock::{Operation, Subject, Upstream};
 use crate::error::Failure;
 use crate::telemetry::names;
 
-/// `bedrock.control.v1.ModelCatalogService`.
+/// `bedrock.control.v1.BedrockService`.
 #[derive(Clone)]
 pub struct Catalog {
     upstream: Arc<Upstream>,
@@ -31,7 +31,7 @@ impl Catalog {
 }
 
 #[tonic::async_trait]
-impl ModelCatalogService for Catalog {
+impl BedrockService for Catalog {
     async fn list_foundation_models(
         &self,
         request: Request<ListFoundationModelsRequest>,
