@@ -1,13 +1,10 @@
-//! Event-stream frames, read as they are asked for.
-//! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTSelectObjectAppendix.html> describes the framing; Smithy the
-//! headers: <https://smithy.io/2.0/aws/amazon-eventstream.html>.
+//! The events of a stream, read when the caller takes them.
 
-use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
-use aws_smithy_types::event_stream::Message;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Body;
 use super::body::LIMIT;
+use super::event_stream::{self, FrameError, FrameReader};
 use crate::error::{Exception, Failure};
 
 /// One event of a stream.
@@ -19,67 +16,61 @@ pub struct Frame {
     pub payload: Bytes,
 }
 
-/// Decodes a body as it is polled: nothing is read ahead of what the caller takes, so flow control reaches Bedrock.
+/// Decodes a body as it is polled: nothing is read before the caller takes it, so flow control reaches Bedrock.
 pub struct Frames {
     body: Body,
-    buffer: BytesMut,
-    decoder: MessageFrameDecoder,
-    /// Whether the decoder holds the start of a frame: it takes the prelude out of the buffer before the rest is there.
-    within_frame: bool,
+    reader: FrameReader,
 }
 
 impl Frames {
     /// Reads `body` as an event stream.
     #[must_use]
     pub fn new(body: Body) -> Self {
-        Self { body, buffer: BytesMut::new(), decoder: MessageFrameDecoder::new(), within_frame: false }
+        Self { body, reader: FrameReader::new(LIMIT) }
     }
 
     /// The next event; `None` when the stream ends between two frames.
     ///
     /// # Errors
     /// The exception that stands in the stream (`:message-type` `exception` or `error`), [`Failure::Truncated`] when the
-    /// stream ends within a frame or the connection breaks, [`Failure::Undecodable`] when a frame's checksum is wrong.
+    /// stream ends within a frame or the connection breaks, [`Failure::Undecodable`] when a frame's checksum is wrong,
+    /// [`Failure::AnswerTooLarge`] when a frame does not fit a message.
     pub async fn next(&mut self) -> Result<Option<Frame>, Failure> {
         loop {
-            let before = self.buffer.len();
-            match self.decoder.decode_frame(&mut self.buffer) {
-                Ok(DecodedFrame::Complete(message)) => {
-                    self.within_frame = false;
-                    return read(&message).map(Some);
-                }
-                Ok(DecodedFrame::Incomplete) => {
-                    self.within_frame |= self.buffer.len() < before;
-                    match self.body.chunk().await? {
-                        Some(data) if self.buffer.len() + data.len() > LIMIT => {
-                            return Err(Failure::AnswerTooLarge(LIMIT));
-                        }
-                        Some(data) => self.buffer.extend_from_slice(&data),
-                        None if self.buffer.is_empty() && !self.within_frame => return Ok(None),
-                        None => return Err(Failure::Truncated),
-                    }
-                }
-                Err(error) => return Err(Failure::Undecodable(format!("a frame of the stream: {error}"))),
+            if let Some(frame) = self.reader.next()? {
+                return read(&frame).map(Some);
+            }
+            match self.body.chunk().await? {
+                Some(data) => self.reader.push(data),
+                None if self.reader.is_between_frames() => return Ok(None),
+                None => return Err(Failure::Truncated),
             }
         }
     }
 }
 
-fn read(message: &Message) -> Result<Frame, Failure> {
-    let header = |name: &str| {
-        let header = message.headers().iter().find(|h| h.name().as_str() == name);
-        header.and_then(|h| h.value().as_string().ok()).map(|s| s.as_str())
-    };
-    match header(":message-type") {
-        Some("event") => match header(":event-type") {
-            Some(event) => Ok(Frame { event: event.to_owned(), payload: message.payload().clone() }),
+impl From<FrameError> for Failure {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLarge { limit, .. } => Self::AnswerTooLarge(limit),
+            error => Self::Undecodable(error.to_string()),
+        }
+    }
+}
+
+fn read(frame: &event_stream::Frame) -> Result<Frame, Failure> {
+    match frame.header(":message-type") {
+        Some("event") => match frame.header(":event-type") {
+            Some(event) => Ok(Frame { event: event.to_owned(), payload: Bytes::copy_from_slice(frame.payload()) }),
             None => Err(Failure::Undecodable("an event without :event-type".to_owned())),
         },
-        Some("exception") => Err(Failure::Exception(Exception::parse(header(":exception-type"), message.payload()))),
+        Some("exception") => {
+            Err(Failure::Exception(Exception::parse(frame.header(":exception-type"), frame.payload())))
+        }
         // Unmodelled errors carry no payload but name themselves in headers.
         Some("error") => {
-            let mut exception = Exception::parse(header(":error-code"), &[]);
-            exception.message = header(":error-message").unwrap_or_default().to_owned();
+            let mut exception = Exception::parse(frame.header(":error-code"), &[]);
+            exception.message = frame.header(":error-message").unwrap_or_default().to_owned();
             Err(Failure::Exception(exception))
         }
         _ => Err(Failure::Undecodable("a frame without :message-type".to_owned())),

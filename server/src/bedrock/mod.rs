@@ -5,6 +5,7 @@
 
 mod body;
 mod clients;
+mod event_stream;
 mod exchange;
 mod frames;
 mod operation;
