@@ -1,12 +1,12 @@
-# Sourced by .ci/run and tests/clients/run from the root of the tree: the tools that the checks need. They are installed in
-# target/ci and nowhere else; what is there is kept.
+# Installs the tools that the checks need. .ci/run and tests/clients/run source this file from the root of the tree. The tools go
+# to target/ci and nowhere else, and stay there for the next run.
 tools=$PWD/target/ci
 mkdir -p "$tools/bin"
 export PATH="$tools/bin:$tools/npm/node_modules/.bin:$PATH"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
-skipped=77 # the exit code of what could not be done here, which is no failure
+skipped=77 # exit code of a check that this machine cannot run; it does not count as a failure
 
-# venv NAME WHAT...: a virtual environment target/ci/NAME with WHAT in it: requirements, or files of them.
+# venv NAME REQUIREMENT...: makes the virtual environment target/ci/NAME. A requirement is a package or a requirements file.
 venv() {
   local folder=$tools/$1 wanted="" what install=()
   shift
