@@ -1,13 +1,13 @@
 //! Amazon Bedrock's runtime API as protobuf.
 //!
-//! The messages under [`runtime::v1`] are compiled from `proto/bedrock/runtime/v1/*.proto` and carry serde: a message,
-//! read as JSON, *is* Bedrock's JSON. [`json`] is the way in and out, and the only place that knows how AWS's JSON and
-//! protobuf differ: documents stay exact text, blobs are base64, a union is an object with one member, and what a union
-//! does not know is kept word for word.
+//! The messages under [`runtime::v1`] are compiled from `proto/bedrock/runtime/v1/*.proto`. A message, written as JSON, *is*
+//! Bedrock's JSON. [`json`] writes and reads it. It is the only place that knows how AWS's JSON and protobuf differ:
+//! documents stay exact text, blobs are base64, a union is an object with one member, and members that the schema does not
+//! know are kept word for word in `unrecognized`.
 //!
 //! ```text
-//! gRPC request --prost--> message --json::encode--> AWS JSON body --> Bedrock
-//! gRPC answer  <--prost-- message <--json::decode-- AWS JSON body <-- Bedrock
+//! gRPC request  --prost--> message --json::encode--> AWS JSON body --> Bedrock
+//! gRPC response <--prost-- message <--json::decode-- AWS JSON body <-- Bedrock
 //! ```
 
 pub mod json;
@@ -22,6 +22,7 @@ pub mod control {
     #[allow(unreachable_pub, clippy::all, reason = "generated")]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/bedrock.control.v1.rs"));
+        include!(concat!(env!("OUT_DIR"), "/bedrock.control.v1.json.rs"));
     }
 }
 
@@ -35,7 +36,15 @@ pub mod runtime {
     #[allow(unreachable_pub, clippy::all, reason = "generated")]
     pub mod v1 {
         include!(concat!(env!("OUT_DIR"), "/bedrock.runtime.v1.rs"));
-        include!(concat!(env!("OUT_DIR"), "/bedrock.runtime.v1.unions.rs"));
+        include!(concat!(env!("OUT_DIR"), "/bedrock.runtime.v1.json.rs"));
+    }
+}
+
+/// `bedrock.type`: what all services share.
+pub mod r#type {
+    /// Version 1: [`Document`](v1::Document), the members that the schema does not know.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/bedrock.r#type.v1.rs"));
     }
 }
 

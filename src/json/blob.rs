@@ -6,48 +6,32 @@ use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::de::{Deserializer, Error, Visitor};
+use serde::ser::Serializer;
 
-pub(crate) fn serialize<S: Serializer>(value: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(bytes) => Base64(bytes).serialize(serializer),
-        None => serializer.serialize_none(),
+use super::{AwsJson, Reader};
+
+impl AwsJson for Bytes {
+    /// `collect_str` writes straight into the body, so that an image of 20 MB is not copied once more.
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self, &STANDARD))
     }
-}
 
-/// Bytes written as base64.
-pub(crate) struct Base64<'a>(pub(crate) &'a Bytes);
-
-impl Serialize for Base64<'_> {
-    /// `collect_str` writes straight into the body: an image of 20 MB makes no second copy of itself.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
-    }
-}
-
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
-    Ok(Option::<Blob>::deserialize(deserializer)?.map(|blob| blob.0))
-}
-
-struct Blob(Bytes);
-
-impl<'de> Deserialize<'de> for Blob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(BlobVisitor)
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, _: &mut Reader) -> Result<Option<Self>, D::Error> {
+        deserializer.deserialize_str(BlobVisitor).map(Some)
     }
 }
 
 struct BlobVisitor;
 
 impl Visitor<'_> for BlobVisitor {
-    type Value = Blob;
+    type Value = Bytes;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("base64")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Blob, E> {
-        STANDARD.decode(text).map(|bytes| Blob(bytes.into())).map_err(|_| E::custom("not base64"))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Bytes, E> {
+        STANDARD.decode(text).map(Bytes::from).map_err(|_| E::custom("not base64"))
     }
 }

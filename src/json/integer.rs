@@ -1,49 +1,56 @@
-//! Integers. Written as they are; read from `12` and from `12.0` alike, since some of Bedrock's models are served by code
-//! that has only floats.
+//! Integers. Both `12` and `12.0` are read, since some of Bedrock's models are served by code that has only floats.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::de::{Deserializer, Error, Visitor};
+use serde::ser::Serializer;
 
-pub(crate) fn serialize<T: Serialize, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    value.serialize(serializer)
-}
+use super::{AwsJson, Reader};
 
-pub(crate) fn deserialize<'de, T: TryFrom<i64>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(Option::<Integer<T>>::deserialize(deserializer)?.map(|integer| integer.0))
-}
+impl AwsJson for i32 {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32(*self)
+    }
 
-struct Integer<T>(T);
-
-impl<'de, T: TryFrom<i64>> Deserialize<'de> for Integer<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_i64(IntegerVisitor(PhantomData))
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, _: &mut Reader) -> Result<Option<Self>, D::Error> {
+        deserializer.deserialize_i32(IntegerVisitor(PhantomData)).map(Some)
     }
 }
+
+impl AwsJson for i64 {
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(*self)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, _: &mut Reader) -> Result<Option<Self>, D::Error> {
+        deserializer.deserialize_i64(IntegerVisitor(PhantomData)).map(Some)
+    }
+}
+
+/// The largest integer below which a double still holds every integer: 2^53.
+const LARGEST_EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
 struct IntegerVisitor<T>(PhantomData<T>);
 
 impl<T: TryFrom<i64>> Visitor<'_> for IntegerVisitor<T> {
-    type Value = Integer<T>;
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an integer")
     }
 
-    fn visit_i64<E: Error>(self, n: i64) -> Result<Integer<T>, E> {
-        T::try_from(n).map(Integer).map_err(|_| E::custom("an integer out of range"))
+    fn visit_i64<E: Error>(self, n: i64) -> Result<T, E> {
+        T::try_from(n).map_err(|_| E::custom("an integer out of range"))
     }
 
-    fn visit_u64<E: Error>(self, n: u64) -> Result<Integer<T>, E> {
+    fn visit_u64<E: Error>(self, n: u64) -> Result<T, E> {
         self.visit_i64(i64::try_from(n).map_err(|_| E::custom("an integer out of range"))?)
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "the range is checked")]
-    fn visit_f64<E: Error>(self, n: f64) -> Result<Integer<T>, E> {
-        // 2^53: beyond it a double no longer tells neighbouring integers apart.
-        if n.fract() != 0.0 || n.abs() > 9_007_199_254_740_992.0 {
+    fn visit_f64<E: Error>(self, n: f64) -> Result<T, E> {
+        if n.fract() != 0.0 || n.abs() > LARGEST_EXACT_DOUBLE {
             return Err(E::custom("not an integer"));
         }
         self.visit_i64(n as i64)

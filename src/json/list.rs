@@ -1,44 +1,75 @@
-//! Lists and maps: null is an empty one, and a null inside is no element.
+//! Lists and maps. Null is an empty list or map. A null or an empty union inside is no element.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::Serializer;
 
-pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    Ok(Option::<List<T>>::deserialize(deserializer)?.map(|list| list.0).unwrap_or_default())
+use super::field::Json;
+use super::reader::ValueSeed;
+use super::{AwsJson, Reader};
+
+pub(crate) fn write<T: AwsJson, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list.iter().map(Json))
 }
 
-pub(crate) fn deserialize_map<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(crate) fn read<'de, T: AwsJson, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<BTreeMap<String, T>, D::Error> {
-    let map = Option::<BTreeMap<String, Option<T>>>::deserialize(deserializer)?.unwrap_or_default();
-    Ok(map.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect())
+    reader: &mut Reader,
+) -> Result<Vec<T>, D::Error> {
+    deserializer.deserialize_seq(ListVisitor(reader, PhantomData))
 }
 
-struct List<T>(Vec<T>);
+struct ListVisitor<'a, T>(&'a mut Reader, PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ListVisitor(PhantomData))
-    }
-}
-
-struct ListVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
+impl<'de, T: AwsJson> Visitor<'de> for ListVisitor<'_, T> {
+    type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<List<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
         let mut list = Vec::new();
-        while let Some(element) = elements.next_element::<Option<T>>()? {
+        while let Some(element) = elements.next_element_seed(ValueSeed::new(self.0))? {
             list.extend(element);
         }
-        Ok(List(list))
+        Ok(list)
+    }
+}
+
+pub(super) fn write_map<T: AwsJson, S: Serializer>(
+    map: &BTreeMap<String, T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(map.iter().map(|(key, value)| (key, Json(value))))
+}
+
+pub(super) fn read_map<'de, T: AwsJson, D: Deserializer<'de>>(
+    deserializer: D,
+    reader: &mut Reader,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    deserializer.deserialize_map(MapVisitor(reader, PhantomData))
+}
+
+struct MapVisitor<'a, T>(&'a mut Reader, PhantomData<T>);
+
+impl<'de, T: AwsJson> Visitor<'de> for MapVisitor<'_, T> {
+    type Value = BTreeMap<String, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some(key) = entries.next_key()? {
+            if let Some(value) = entries.next_value_seed(ValueSeed::new(self.0))? {
+                map.insert(key, value);
+            }
+        }
+        Ok(map)
     }
 }

@@ -1,37 +1,62 @@
-//! AWS JSON: how a message becomes the body that Bedrock takes, and how Bedrock's answers become messages.
+//! AWS JSON: writes a message as the body that Bedrock takes, and reads Bedrock's bodies and events as messages.
 //!
-//! The messages derive serde by attributes that build.rs computes; the modules below hold what a derive cannot say.
+//! build.rs writes one line of macro for each message (`structure!`, `union!`, `list!`). The macros say which JSON member
+//! is which field. The type of a field says how its value is written and read (trait [`AwsJson`]).
 //! Nothing here passes through `serde_json::Value`, which would sort the keys of documents and round 64-bit integers.
 
-pub(crate) mod blob;
-mod document;
-pub(crate) mod float;
-pub(crate) mod integer;
+mod blob;
+pub(crate) mod document;
+pub(crate) mod field;
+mod float;
+mod integer;
 pub(crate) mod list;
-pub(crate) mod timestamp;
+mod reader;
+mod reject;
+mod scalar;
+pub(crate) mod structure;
+mod timestamp;
 pub(crate) mod union;
-
-use std::fmt::Display;
+mod unrecognized;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
-use serde::ser::{Error as _, Serialize, Serializer};
+use serde::de::{DeserializeSeed as _, Deserializer};
+use serde::ser::Serializer;
 
+pub use document::DocumentForm;
+pub use reader::Reader;
 pub use union::Union;
 
-/// A request that cannot be written as JSON: an empty union, a document that is no JSON, a number that JSON lacks.
+use field::Json;
+use reader::ValueSeed;
+
+/// A value that stands in AWS's JSON: a scalar, a message, a list message.
+pub trait AwsJson: Sized {
+    /// Writes the value.
+    ///
+    /// # Errors
+    /// The serializer's, and a rejection of what JSON or Bedrock has no form for.
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+
+    /// Reads a value that is not null. Returns `None` for a union without a member.
+    ///
+    /// # Errors
+    /// The deserializer's, when the JSON does not fit the type.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Option<Self>, D::Error>;
+}
+
+/// A request that cannot be written as JSON: an empty union, a document that is not JSON, a number that JSON lacks.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct Invalid {
-    /// The offending field by its JSON names, as `messages[0].content[2].toolUse.input`.
+    /// The offending field by its JSON names, as `messages[0].content[2].toolUse.inputJson`.
     pub path: String,
-    /// What is wrong with it. Never quotes the field's value.
+    /// What is wrong with the field. Never quotes the field's value.
     pub reason: String,
 }
 
-/// A body or an event of Bedrock's that does not fit the schema.
+/// A body or an event from Bedrock that does not fit the schema.
 ///
-/// serde's own text quotes values, that is prompts and answers, so only the place is kept.
+/// serde's own text quotes values, that is prompts and generated text, so only the position is kept.
 #[derive(Debug, thiserror::Error)]
 #[error("not the JSON that the schema expects, at line {line} column {column}")]
 pub struct Undecodable {
@@ -50,95 +75,85 @@ impl From<serde_json::Error> for Undecodable {
 ///
 /// # Errors
 /// [`Invalid`], naming the field, when the message holds what JSON or Bedrock has no form for.
-pub fn encode<T: Serialize>(message: &T, size_hint: usize) -> Result<Bytes, Invalid> {
+pub fn encode<T: AwsJson>(message: &T, size_hint: usize) -> Result<Bytes, Invalid> {
     let mut body = Vec::with_capacity(size_hint);
-    match serde_json::to_writer(&mut body, message) {
+    match message.write(&mut serde_json::Serializer::new(&mut body)) {
         Ok(()) => Ok(body.into()),
         Err(error) => Err(locate(message, &error)),
     }
 }
 
-/// The path of an error is looked for only once there is one: tracking it costs time on every field.
-fn locate<T: Serialize>(message: &T, error: &serde_json::Error) -> Invalid {
+/// Finds the path of an error by writing the message a second time: tracking the path costs time on every field.
+fn locate<T: AwsJson>(message: &T, error: &serde_json::Error) -> Invalid {
     let mut sink = serde_json::Serializer::new(std::io::sink());
-    match serde_path_to_error::serialize(message, &mut sink) {
+    match serde_path_to_error::serialize(&Json(message), &mut sink) {
         Err(e) => Invalid { path: e.path().to_string(), reason: e.inner().to_string() },
         Ok(()) => Invalid { path: ".".to_owned(), reason: error.to_string() },
     }
 }
 
-/// Fails where `serializer` stands. An error that is merely returned is noted at its parent's path; one from a call of the
-/// serializer's at its own.
-fn refuse<S: Serializer>(serializer: S, reason: impl Display) -> Result<S::Ok, S::Error> {
-    struct Refused<D>(D);
-    impl<D: Display> Serialize for Refused<D> {
-        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-            Err(S::Error::custom(&self.0))
-        }
-    }
-    serializer.serialize_some(&Refused(reason))
-}
-
-/// Writes an optional message. Serde's own Option goes by way of `serialize_some`, where the path would be lost.
-pub(crate) fn present<T: Serialize, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => value.serialize(serializer),
-        None => serializer.serialize_none(),
-    }
-}
-
-/// Reads an AWS JSON body. `unknown` is told the name of each member of a plain structure that the schema does not have,
-/// as `usage.serverToolUsage`; such a member is left out.
+/// Reads an AWS JSON body, with documents as exact text. See [`decode_with`].
 ///
 /// # Errors
-/// [`Undecodable`] when the body is no JSON or does not fit the schema.
-pub fn decode<T: DeserializeOwned>(body: &[u8], mut unknown: impl FnMut(&str)) -> Result<T, Undecodable> {
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let message = serde_ignored::deserialize(&mut reader, |path| unknown(&member_name(&path)))?;
-    reader.end()?;
-    Ok(message)
+/// [`Undecodable`] when the body is not JSON or does not fit the schema.
+pub fn decode<T: AwsJson + Default>(body: &[u8], unknown: impl FnMut(&str)) -> Result<T, Undecodable> {
+    decode_with(DocumentForm::Text, body, unknown)
+}
+
+/// Reads an AWS JSON body. Documents take the form `documents`. `unknown` receives the name of each member that the schema
+/// does not have, as `usage.serverToolUsage`. Such a member is kept in its message's `unrecognized`.
+///
+/// # Errors
+/// [`Undecodable`] when the body is not JSON or does not fit the schema.
+pub fn decode_with<T: AwsJson + Default>(
+    documents: DocumentForm,
+    body: &[u8],
+    unknown: impl FnMut(&str),
+) -> Result<T, Undecodable> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut reader = Reader::new(documents);
+    let message = ValueSeed::new(&mut reader).deserialize(&mut json)?;
+    json.end()?;
+    reader.report_unknown("", unknown);
+    Ok(message.unwrap_or_default())
+}
+
+/// Reads one event of an event stream, with documents as exact text. See [`decode_event_with`].
+///
+/// # Errors
+/// [`Undecodable`] when the payload is not JSON or does not fit the schema.
+pub fn decode_event<U: Union>(
+    event: &str,
+    payload: &[u8],
+    unknown: impl FnMut(&str),
+) -> Result<Option<U>, Undecodable> {
+    decode_event_with(DocumentForm::Text, event, payload, unknown)
 }
 
 /// Reads one event of an event stream: the member of `U` that its `:event-type` names. An event that the schema does not
-/// know becomes `unrecognized`, word for word. `unknown` is told of unknown members as in [`decode`]; a stream's padding,
-/// `p`, is none.
+/// know becomes `unrecognized`, word for word. `unknown` receives the names of unknown members as in [`decode_with`].
+/// The padding of an event, `p`, is left out. The result is `None` when the payload is null.
 ///
 /// # Errors
-/// [`Undecodable`] when the payload is no JSON or does not fit the schema.
-pub fn decode_event<U: Union>(
+/// [`Undecodable`] when the payload is not JSON or does not fit the schema.
+pub fn decode_event_with<U: Union>(
+    documents: DocumentForm,
     event: &str,
     payload: &[u8],
     mut unknown: impl FnMut(&str),
 ) -> Result<Option<U>, Undecodable> {
     let payload = if payload.is_empty() { b"{}" } else { payload };
-    let Some(index) = U::NAMES.iter().position(|name| *name == event) else {
-        return Ok(Some(U::unrecognized(document::named(event, serde_json::from_slice(payload)?)?)));
+    let Some(index) = U::index(event) else {
+        unknown(event);
+        // An event with a payload that is not JSON has no place in the schema. It must not end the stream.
+        let Ok(payload) = serde_json::from_slice(payload) else { return Ok(None) };
+        return Ok(Some(U::unrecognized(unrecognized::one_member(event, payload))));
     };
-    let mut reader = serde_json::Deserializer::from_slice(payload);
-    let mut ignored = |path: serde_ignored::Path<'_>| {
-        let name = member_name(&path);
-        // Bedrock pads every event with a random run of letters against traffic analysis.
-        if name != "p" {
-            unknown(&format!("{event}.{name}"));
-        }
-    };
-    let member = U::decode(index, serde_ignored::Deserializer::new(&mut reader, &mut ignored))?;
-    reader.end()?;
+    let mut json = serde_json::Deserializer::from_slice(payload);
+    let mut reader = Reader::new(documents);
+    reader.expect_padding();
+    let member = U::read_member(index, &mut json, &mut reader)?;
+    json.end()?;
+    reader.report_unknown(event, unknown);
     Ok(member)
-}
-
-/// `output.message.content.toolUse.mood`: names only, as indices would make a name of every element.
-fn member_name(path: &serde_ignored::Path<'_>) -> String {
-    use serde_ignored::Path;
-    match path {
-        Path::Root => String::new(),
-        Path::Map { parent, key } => match member_name(parent) {
-            prefix if prefix.is_empty() => key.clone(),
-            prefix => format!("{prefix}.{key}"),
-        },
-        Path::Seq { parent, .. }
-        | Path::Some { parent }
-        | Path::NewtypeStruct { parent }
-        | Path::NewtypeVariant { parent } => member_name(parent),
-    }
 }

@@ -1,137 +1,73 @@
 //! Unions: an object with exactly one member in JSON, a message with one oneof in protobuf.
 //!
-//! Serde's own enum reader fails on what it does not know, on null and on an empty object; Bedrock sends all three. So one
-//! visitor serves every union: it takes the first member that the schema knows and is not null, and keeps what it does not
-//! know as `unrecognized`, word for word.
+//! Serde's own enum reader fails on what it does not know, on null and on an empty object. Bedrock sends all three. One
+//! visitor reads every union: it takes the first member that the schema knows and that is not null. It keeps a member that
+//! the schema does not know as `unrecognized`, word for word. A union without a member is no union: it is left out.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{SerializeMap, Serializer};
 
-use super::{document, refuse};
-use crate::runtime::v1::Document;
+use super::Reader;
+use super::reject::reject;
+use super::structure::{Name, NameSeed};
+use super::unrecognized::{self, Members};
+use crate::r#type::v1::Document;
 
-/// The oneof of a message that stands for a Smithy union. Implemented by the `union!` macro for each of them.
+/// The oneof of a message that stands for a Smithy union. build.rs implements it for each of them.
 pub trait Union: Sized {
-    /// The members' JSON names, in the order that [`Union::decode`] counts them.
+    /// The members' JSON names, in the order of their indices.
     const NAMES: &'static [&'static str];
 
-    /// Reads the value of the member `NAMES[index]`; null is none.
+    /// The index of the member with this JSON name.
+    fn index(name: &str) -> Option<usize>;
+
+    /// Reads the value of the member `NAMES[index]`. Null is no member.
     ///
     /// # Errors
     /// The deserializer's, when the value does not fit the member.
-    fn decode<'de, D: Deserializer<'de>>(index: usize, value: D) -> Result<Option<Self>, D::Error>;
+    fn read_member<'de, D: Deserializer<'de>>(
+        index: usize,
+        value: D,
+        reader: &mut Reader,
+    ) -> Result<Option<Self>, D::Error>;
+
+    /// Writes the one member.
+    ///
+    /// # Errors
+    /// The serializer's, when the value has no form in JSON.
+    fn write_member<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 
     /// The member that holds what the schema does not know, as `{"itsName": ...}`.
     fn unrecognized(document: Document) -> Self;
 }
 
-/// `union! { Message, module::Oneof { "jsonName" => Variant: codec, } field }`: serde for the message and its oneof, and
-/// [`Union`]. build.rs writes one such line for each union of the schema.
-macro_rules! union {
-    ($message:ident, $module:ident::$oneof:ident { $($name:literal => $variant:ident: $codec:ident,)* } $field:ident) => {
-        impl crate::json::Union for $module::$oneof {
-            const NAMES: &'static [&'static str] = &[$($name),*];
-
-            fn decode<'de, D: serde::Deserializer<'de>>(index: usize, value: D) -> Result<Option<Self>, D::Error> {
-                let mut i = 0..;
-                $(if i.next() == Some(index) {
-                    return Ok(crate::json::union::member!($codec, value)?.map(Self::$variant));
-                })*
-                let _ = value;
-                Ok(None)
-            }
-
-            fn unrecognized(document: Document) -> Self {
-                Self::Unrecognized(document)
-            }
-        }
-
-        impl serde::Serialize for $module::$oneof {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $(Self::$variant(value) => {
-                        crate::json::union::serialize_member($name, crate::json::union::written!($codec, value), serializer)
-                    })*
-                    Self::Unrecognized(document) => crate::json::union::serialize_unrecognized(document, serializer),
-                }
-            }
-        }
-
-        impl serde::Serialize for $message {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                crate::json::union::serialize(&self.$field, serializer)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $message {
-            #[allow(clippy::needless_update, reason = "one request has a member beside its oneof")]
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Ok(Self { $field: crate::json::union::deserialize(deserializer)?, ..Default::default() })
-            }
-        }
+pub(crate) fn write<U: Union, S: Serializer>(member: &Option<U>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(member) = member else {
+        return reject(serializer, "none of the union's members is set; set exactly one");
     };
-}
-pub(crate) use union;
-
-/// Reads one member's value: by serde's own rule, or by the codec that build.rs names.
-macro_rules! member {
-    (plain, $value:ident) => {
-        <Option<_> as serde::Deserialize>::deserialize($value)
-    };
-    ($codec:ident, $value:ident) => {
-        crate::json::$codec::deserialize($value)
-    };
-}
-pub(crate) use member;
-
-/// What stands for one member's value when it is written.
-macro_rules! written {
-    (plain, $value:ident) => {
-        $value
-    };
-    (blob, $value:ident) => {
-        &crate::json::blob::Base64($value)
-    };
-}
-pub(crate) use written;
-
-pub(crate) fn serialize<U: Serialize, S: Serializer>(member: &Option<U>, serializer: S) -> Result<S::Ok, S::Error> {
-    match member {
-        Some(member) => member.serialize(serializer),
-        None => refuse(serializer, "none of the union's members is set; set exactly one"),
-    }
-}
-
-/// A map of one entry, so that an error's path names the member.
-pub(crate) fn serialize_member<T: Serialize, S: Serializer>(
-    name: &str,
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
-    map.serialize_entry(name, value)?;
+    member.write_member(&mut map)?;
     map.end()
 }
 
-/// `unrecognized` stands in the union's place, so it has to be an object as a union is.
-pub(crate) fn serialize_unrecognized<S: Serializer>(document: &Document, serializer: S) -> Result<S::Ok, S::Error> {
-    if !document::is_object(document) {
-        return refuse(serializer, "`unrecognized` takes a JSON object with one member");
-    }
-    document.serialize(serializer)
+/// Writes the member in `unrecognized`.
+pub(crate) fn write_unrecognized<U: Union, M: SerializeMap>(document: &Document, map: &mut M) -> Result<(), M::Error> {
+    unrecognized::write_one_member(document, |name| U::index(name).is_some(), map)
 }
 
-pub(crate) fn deserialize<'de, U: Union, D: Deserializer<'de>>(deserializer: D) -> Result<Option<U>, D::Error> {
-    deserializer.deserialize_map(UnionVisitor(PhantomData))
+pub(crate) fn read<'de, U: Union, D: Deserializer<'de>>(
+    deserializer: D,
+    reader: &mut Reader,
+) -> Result<Option<U>, D::Error> {
+    deserializer.deserialize_map(UnionVisitor(reader, PhantomData))
 }
 
-struct UnionVisitor<U>(PhantomData<U>);
+struct UnionVisitor<'a, U>(&'a mut Reader, PhantomData<U>);
 
-impl<'de, U: Union> Visitor<'de> for UnionVisitor<U> {
+impl<'de, U: Union> Visitor<'de> for UnionVisitor<'_, U> {
     type Value = Option<U>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,59 +75,39 @@ impl<'de, U: Union> Visitor<'de> for UnionVisitor<U> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<U>, A::Error> {
-        let (mut known, mut unrecognized) = (None, None);
-        while let Some(name) = map.next_key_seed(NameSeed::<U>(PhantomData))? {
+        let reader = self.0;
+        let (mut known, mut unknown) = (None, Members::default());
+        while let Some(name) = map.next_key_seed(NameSeed(U::index))? {
             match name {
                 Name::Known(index) if known.is_none() => {
-                    known = map.next_value_seed(MemberSeed::<U>(index, PhantomData))?
+                    let name = U::NAMES.get(index).copied().unwrap_or_default();
+                    known = reader.in_member(name, |reader| {
+                        map.next_value_seed(MemberSeed { index, reader, union: PhantomData })
+                    })?;
                 }
-                Name::Unknown(name) if known.is_none() && unrecognized.is_none() => {
-                    if let Some(value) = map.next_value::<Option<Box<RawValue>>>()? {
-                        unrecognized = Some(document::named(&name, &value).map_err(A::Error::custom)?);
+                // AWS promises one member. A second one has no place.
+                Name::Known(index) => {
+                    if map.next_value::<Option<IgnoredAny>>()?.is_some() {
+                        reader.note_unknown(U::NAMES.get(index).copied().unwrap_or_default());
                     }
                 }
-                // AWS promises one member; a second one has no place and counts as an unknown member.
-                _ => drop(map.next_value::<Option<IgnoredAny>>()?),
+                Name::Unknown(name) => unknown.read(&name, &mut map, reader)?,
             }
         }
-        Ok(known.or_else(|| unrecognized.map(U::unrecognized)))
+        Ok(known.or_else(|| unknown.into_document().map(U::unrecognized)))
     }
 }
 
-enum Name {
-    Known(usize),
-    Unknown(String),
+struct MemberSeed<'a, U> {
+    index: usize,
+    reader: &'a mut Reader,
+    union: PhantomData<U>,
 }
 
-struct NameSeed<U>(PhantomData<U>);
-
-impl<'de, U: Union> DeserializeSeed<'de> for NameSeed<U> {
-    type Value = Name;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl<U: Union> Visitor<'_> for NameSeed<U> {
-    type Value = Name;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-        let index = U::NAMES.iter().position(|known| *known == name);
-        Ok(index.map_or_else(|| Name::Unknown(name.to_owned()), Name::Known))
-    }
-}
-
-struct MemberSeed<U>(usize, PhantomData<U>);
-
-impl<'de, U: Union> DeserializeSeed<'de> for MemberSeed<U> {
+impl<'de, U: Union> DeserializeSeed<'de> for MemberSeed<'_, U> {
     type Value = Option<U>;
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<Option<U>, D::Error> {
-        U::decode(self.0, value)
+        U::read_member(self.index, value, self.reader)
     }
 }

@@ -129,7 +129,7 @@ def validation(client):
 @check(MINISTACK)
 def tools_are_ignored(client):
     # Wrong in ministack: without a model behind it, it never calls a tool, not even when toolChoice is `any`.
-    tool = v1.Tool(tool_spec=v1.ToolSpecification(name="t", input_schema=v1.ToolInputSchema(json=v1.Document(json=SCHEMA))))
+    tool = v1.Tool(tool_spec=v1.ToolSpecification(name="t", input_schema=v1.ToolInputSchema(json_text=SCHEMA)))
     config = v1.ToolConfiguration(tools=[tool], tool_choice=v1.ToolChoice(any=v1.AnyToolChoice()))
     answer = client.call("Converse", model_id=MODEL, messages=[user("weather")], tool_config=config)
     assert answer.stop_reason == "end_turn", answer
@@ -180,7 +180,7 @@ def guardrails(client):
 @check(MINISTACK)
 def async_invocations(client):
     output = v1.AsyncInvokeOutputDataConfig(s3_output_data_config=v1.AsyncInvokeS3OutputDataConfig(s3_uri="s3://bucket/videos"))
-    arn = client.call("StartAsyncInvoke", model_id=REEL, model_input=v1.Document(json='{"taskType": "TEXT_VIDEO"}'),
+    arn = client.call("StartAsyncInvoke", model_id=REEL, model_input_json='{"taskType": "TEXT_VIDEO"}',
                       output_data_config=output, client_request_token="just-once").invocation_arn
     # Wrong in ministack: a job is `Completed` before its first second; Bedrock's starts as `InProgress`.
     job = client.call("GetAsyncInvoke", invocation_arn=arn)
@@ -192,7 +192,7 @@ def async_invocations(client):
     assert arn in [s.invocation_arn for s in client.call("ListAsyncInvokes").async_invoke_summaries]
     assert not client.call("ListAsyncInvokes", status_equals="Failed").async_invoke_summaries
     # Wrong in ministack: maxResults, paging and sorting are ignored.
-    client.call("StartAsyncInvoke", model_id=REEL, model_input=v1.Document(json="{}"), output_data_config=output)
+    client.call("StartAsyncInvoke", model_id=REEL, model_input_json="{}", output_data_config=output)
     page = client.call("ListAsyncInvokes", max_results=1)
     assert len(page.async_invoke_summaries) == 2 and not page.next_token, page
 
@@ -211,14 +211,14 @@ def operations_that_it_lacks(client):
 
 @check(AIMOCK)
 def a_conversation_with_a_tool(client):
-    tool = v1.ToolSpecification(name="get_weather", input_schema=v1.ToolInputSchema(json=v1.Document(json=SCHEMA)))
+    tool = v1.ToolSpecification(name="get_weather", input_schema=v1.ToolInputSchema(json_text=SCHEMA))
     request = dict(model_id=MODEL, tool_config=v1.ToolConfiguration(tools=[v1.Tool(tool_spec=tool)]))
     answer = client.call("Converse", messages=[user("weather")], **request)
     use = answer.output.message.content[0].tool_use
     assert answer.stop_reason == "tool_use" and use.name == "get_weather", answer
-    assert use.input.json == '{"unit":"celsius","city":"Lisbon"}', use
+    assert use.input_json == '{"unit":"celsius","city":"Lisbon"}', use
     result = v1.ContentBlock(tool_result=v1.ToolResultBlock(
-        tool_use_id=use.tool_use_id, content=[v1.ToolResultContentBlock(json=v1.Document(json='{"celsius": 21}'))]))
+        tool_use_id=use.tool_use_id, content=[v1.ToolResultContentBlock(json_text='{"celsius": 21}')]))
     turns = [user("weather"), answer.output.message, user(result)]
     answer = client.call("Converse", messages=turns, **request)
     assert "21" in answer.output.message.content[0].text and answer.stop_reason == "end_turn", answer

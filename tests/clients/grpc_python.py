@@ -46,7 +46,7 @@ def converse_stream(model, words="Hello"):
 
 
 def tools():
-    schema = v1.ToolInputSchema(json=v1.Document(json=SCHEMA))
+    schema = v1.ToolInputSchema(json_text=SCHEMA)
     spec = v1.ToolSpecification(name="get_weather", description="Current weather for a city", input_schema=schema)
     return v1.ToolConfiguration(tools=[v1.Tool(tool_spec=spec)])
 
@@ -69,12 +69,12 @@ def whole(events):
             start = event.content_block_start
             use = start.start.tool_use
             blocks[start.content_block_index] = v1.ContentBlock(
-                tool_use=v1.ToolUseBlock(tool_use_id=use.tool_use_id, name=use.name, input=v1.Document(json="")))
+                tool_use=v1.ToolUseBlock(tool_use_id=use.tool_use_id, name=use.name, input_json=""))
         elif kind == "content_block_delta":
             delta = event.content_block_delta
             block = blocks.setdefault(delta.content_block_index, v1.ContentBlock())
             if delta.delta.WhichOneof("member") == "tool_use":
-                block.tool_use.input.json += delta.delta.tool_use.input
+                block.tool_use.input_json += delta.delta.tool_use.input
             else:
                 block.text += delta.delta.text
         elif kind == "message_stop":
@@ -113,10 +113,10 @@ def a_streamed_conversation_with_a_tool(client):
     message, stop_reason, usage = whole(client.plain.ConverseStream(request, timeout=20))
     assert stop_reason == "tool_use" and usage.output_tokens > 0
     use = message.content[-1].tool_use
-    assert use.name == "get_weather" and json.loads(use.input.json)["city"], use
+    assert use.name == "get_weather" and json.loads(use.input_json)["city"], use
 
     result = v1.ToolResultBlock(tool_use_id=use.tool_use_id,
-                                content=[v1.ToolResultContentBlock(json=v1.Document(json='{"celsius": -3}'))])
+                                content=[v1.ToolResultContentBlock(json_text='{"celsius": -3}')])
     request.messages.extend([message, user(v1.ContentBlock(tool_result=result))])
     message, stop_reason, _ = whole(client.plain.ConverseStream(request, timeout=20))
     assert stop_reason == "end_turn" and "-3" in message.content[0].text, message

@@ -16,8 +16,8 @@ from support import MODEL, SERVICE, gateway, run, simulator
 HELLO = {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": "Hello"}]}],
          "inferenceConfig": {"maxTokens": 512, "temperature": 0.5}}
 WEATHER = {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": "What is the weather in Paris?"}]}],
-           "toolConfig": {"tools": [{"toolSpec": {"name": "get_weather", "inputSchema": {"json": {"value": {
-               "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}}}]}}
+           "toolConfig": {"tools": [{"toolSpec": {"name": "get_weather", "inputSchema": {"json": {
+               "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}}]}}
 
 CHECKS = []
 
@@ -78,8 +78,8 @@ def a_tool_round_trip(server):
     [answer] = messages(grpcurl(server.target, f"{SERVICE}/Converse", data=WEATHER))
     assert answer["stopReason"] == "tool_use", answer
     use = answer["output"]["message"]["content"][-1]["toolUse"]
-    assert json.loads(use["input"]["json"])["city"], use
-    result = {"toolResult": {"toolUseId": use["toolUseId"], "content": [{"json": {"value": {"celsius": 18}}}]}}
+    assert json.loads(use["inputJson"])["city"], use
+    result = {"toolResult": {"toolUseId": use["toolUseId"], "content": [{"json": {"celsius": 18}}]}}
     turns = [*WEATHER["messages"], answer["output"]["message"], {"role": "user", "content": [result]}]
     events = messages(grpcurl(server.target, f"{SERVICE}/ConverseStream", data={**WEATHER, "messages": turns}))
     assert events[0] == {"messageStart": {"role": "assistant"}}, events

@@ -38,7 +38,7 @@ fn model(id: &str) -> InvokeModelWithBidirectionalStreamRequest {
 }
 
 fn chunk(bytes: &'static [u8]) -> InvokeModelWithBidirectionalStreamRequest {
-    let part = BidirectionalInputPayloadPart { bytes: Some(Bytes::from_static(bytes)) };
+    let part = BidirectionalInputPayloadPart { bytes: Some(Bytes::from_static(bytes)), ..Default::default() };
     InvokeModelWithBidirectionalStreamRequest { model_id: None, member: Some(Input::Chunk(part)) }
 }
 
@@ -162,7 +162,7 @@ async fn exceptions_before_and_within_the_stream_are_statuses() {
 async fn what_cannot_go_on_ends_the_call_with_its_field() {
     let (simulator, _ca, gateway) = over_tls().await;
     let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
-    let member = Some(Input::Unrecognized(exact(r#"{"later":{}}"#)));
+    let member = Some(Input::Unrecognized(unrecognized(r#"{"later":{}}"#)));
     caller.send(InvokeModelWithBidirectionalStreamRequest { model_id: None, member }).await.unwrap();
     let status = next(&mut answers).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);

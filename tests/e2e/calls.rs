@@ -81,11 +81,11 @@ async fn a_tool_conversation_runs_to_its_end() {
     let spec = ToolSpecification {
         name: Some("get_weather".into()),
         description: Some("The weather in a city".into()),
-        input_schema: Some(ToolInputSchema { member: Some(tool_input_schema::Member::Json(exact(schema))) }),
-        strict: None,
+        input_schema: Some(ToolInputSchema { member: Some(tool_input_schema::Member::JsonText(schema.into())) }),
+        ..Default::default()
     };
     let tools =
-        ToolConfiguration { tools: vec![Tool { member: Some(tool::Member::ToolSpec(spec)) }], tool_choice: None };
+        ToolConfiguration { tools: vec![Tool { member: Some(tool::Member::ToolSpec(spec)) }], ..Default::default() };
     let mut request = converse_stream("demo.model", "What is the weather in Paris?");
     request.tool_config = Some(tools);
 
@@ -97,7 +97,7 @@ async fn a_tool_conversation_runs_to_its_end() {
         _ => None,
     });
     let tool_use = tool_use.unwrap();
-    assert_eq!(tool_use.input, Some(exact(r#"{"city":"Paris"}"#)));
+    assert_eq!(tool_use.input_form, Some(tool_use_block::InputForm::InputJson(r#"{"city":"Paris"}"#.into())));
 
     let result = ToolResultBlock {
         tool_use_id: tool_use.tool_use_id,
@@ -108,7 +108,7 @@ async fn a_tool_conversation_runs_to_its_end() {
     };
     request.messages.push(message);
     let content = vec![ContentBlock { member: Some(content_block::Member::ToolResult(result)) }];
-    request.messages.push(Message { role: Some("user".into()), content });
+    request.messages.push(Message { role: Some("user".into()), content, ..Default::default() });
     let answer = client.converse_stream(request).await.unwrap().collect().await.unwrap();
     assert_eq!(answer.stop_reason.as_deref(), Some("end_turn"));
     assert!(format!("{answer:?}").contains("21 degrees"));

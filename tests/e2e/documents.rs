@@ -1,6 +1,9 @@
 //! Documents come through as exact text, both ways.
 
+use bedrock_grpc_schema::runtime::v1::converse_response::AdditionalModelResponseFieldsForm as Fields;
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
+use bedrock_grpc_schema::runtime::v1::message_stop_event::AdditionalModelResponseFieldsForm as StopFields;
+use bedrock_grpc_schema::runtime::v1::tool_use_block::InputForm;
 use bedrock_grpc_schema::runtime::v1::*;
 use bedrock_simulator::{Answer, frames};
 use http::StatusCode;
@@ -10,12 +13,12 @@ use crate::fixture::*;
 const TEXT: &str =
     r#"{"zeta":{"type":"integer","maximum":12345678901234567890},"alpha":[1.0,1e400,-0.0],"mid":"caf\u00e9"}"#;
 
-fn with_tool(schema: Document) -> ConverseRequest {
-    let schema = ToolInputSchema { member: Some(tool_input_schema::Member::Json(schema)) };
+fn with_tool(schema: &str) -> ConverseRequest {
+    let schema = ToolInputSchema { member: Some(tool_input_schema::Member::JsonText(schema.to_owned())) };
     let spec = ToolSpecification { name: Some("t".into()), input_schema: Some(schema), ..Default::default() };
     let tools = vec![Tool { member: Some(tool::Member::ToolSpec(spec)) }];
     ConverseRequest {
-        tool_config: Some(ToolConfiguration { tools, tool_choice: None }),
+        tool_config: Some(ToolConfiguration { tools, ..Default::default() }),
         ..converse("demo.model", "Hi")
     }
 }
@@ -24,7 +27,7 @@ fn with_tool(schema: Document) -> ConverseRequest {
 async fn a_tools_schema_reaches_bedrock_letter_by_letter() {
     let (simulator, _gateway, mut client) = started().await;
     simulator.script(short_answer());
-    client.converse(with_tool(exact(TEXT))).await.unwrap();
+    client.converse(with_tool(TEXT)).await.unwrap();
     let body = String::from_utf8(simulator.requests()[0].body.to_vec()).unwrap();
     assert!(body.contains(&format!(r#""inputSchema":{{"json":{TEXT}}}"#)), "{body}");
 }
@@ -32,7 +35,7 @@ async fn a_tools_schema_reaches_bedrock_letter_by_letter() {
 #[tokio::test]
 async fn the_same_request_is_the_same_body_every_time_so_that_the_prompt_cache_hits() {
     let (simulator, _gateway, mut client) = started().await;
-    let mut request = with_tool(exact(r#"{"type":"object","properties":{"b":{},"a":{},"d":{},"c":{}}}"#));
+    let mut request = with_tool(r#"{"type":"object","properties":{"b":{},"a":{},"d":{},"c":{}}}"#);
     let cache_point = CachePointBlock { r#type: Some("default".into()), ..Default::default() };
     let tools = &mut request.tool_config.as_mut().unwrap().tools;
     tools.push(Tool { member: Some(tool::Member::CachePoint(cache_point)) });
@@ -54,10 +57,13 @@ async fn a_tools_arguments_come_back_letter_by_letter() {
     );
     simulator.script(Answer::json(StatusCode::OK, body));
     let answer = client.converse(converse("demo.model", "Hi")).await.unwrap().into_inner();
-    assert_eq!(answer.additional_model_response_fields, Some(exact(TEXT)));
+    assert_eq!(
+        answer.additional_model_response_fields_form,
+        Some(Fields::AdditionalModelResponseFieldsJson(TEXT.to_owned()))
+    );
     let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
     let Some(content_block::Member::ToolUse(tool)) = &message.content[0].member else { panic!("no tool use") };
-    assert_eq!(tool.input, Some(exact(TEXT)));
+    assert_eq!(tool.input_form, Some(InputForm::InputJson(TEXT.to_owned())));
     // The caller sends it back in the next turn.
     simulator.script(short_answer());
     let mut next = converse("demo.model", "Hi");
@@ -74,5 +80,8 @@ async fn an_events_document_comes_back_letter_by_letter() {
     simulator.script(Answer::events([frames::event("messageStop", stop.as_bytes())]));
     let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
     let Some(Event::MessageStop(stop)) = stream.message().await.unwrap().unwrap().member else { panic!("no stop") };
-    assert_eq!(stop.additional_model_response_fields, Some(exact(TEXT)));
+    assert_eq!(
+        stop.additional_model_response_fields_form,
+        Some(StopFields::AdditionalModelResponseFieldsJson(TEXT.to_owned()))
+    );
 }

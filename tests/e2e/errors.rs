@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bedrock_grpc_schema::runtime::v1::tool_use_block::InputForm;
 use bedrock_grpc_schema::runtime::v1::*;
 use bedrock_simulator::{Answer, Chunk, frames};
 use http::StatusCode;
@@ -78,19 +79,26 @@ async fn long_and_foreign_messages_fit_the_trailers() {
 async fn bad_input_is_refused_with_its_field_and_bedrock_is_not_asked() {
     let (simulator, _gateway, mut client) = started().await;
     let block = |member| ConverseRequest {
-        messages: vec![Message { role: Some("user".into()), content: vec![ContentBlock { member }] }],
+        messages: vec![Message {
+            role: Some("user".into()),
+            content: vec![ContentBlock { member }],
+            ..Default::default()
+        }],
         ..converse("demo.model", "")
     };
     let tool_use =
-        |input| Some(content_block::Member::ToolUse(ToolUseBlock { input: Some(input), ..Default::default() }));
+        |input| Some(content_block::Member::ToolUse(ToolUseBlock { input_form: Some(input), ..Default::default() }));
     let infinite = InferenceConfiguration { temperature: Some(f32::NAN), ..Default::default() };
     let cases = [
         (ConverseRequest::default(), "modelId"),
         (ConverseRequest { model_id: Some(String::new()), ..Default::default() }, "modelId"),
         (block(None), "messages[0].content[0]"),
-        (block(tool_use(exact("{\"secret"))), "messages[0].content[0].toolUse.input"),
-        (block(tool_use(Document { form: None })), "messages[0].content[0].toolUse.input"),
-        (block(Some(content_block::Member::Unrecognized(exact("\"secret\"")))), "messages[0].content[0]"),
+        (block(tool_use(InputForm::InputJson("{\"secret".into()))), "messages[0].content[0].toolUse.inputJson"),
+        (block(tool_use(InputForm::Input(prost_types::Value { kind: None }))), "messages[0].content[0].toolUse.input"),
+        (
+            block(Some(content_block::Member::Unrecognized(unrecognized("\"secret\"")))),
+            "messages[0].content[0].unrecognized",
+        ),
         (
             ConverseRequest { inference_config: Some(infinite), ..converse("demo.model", "Hi") },
             "inferenceConfig.temperature",

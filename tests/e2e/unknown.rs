@@ -13,9 +13,7 @@ async fn a_block_that_nobody_knows_comes_through_word_for_word_and_goes_back_the
     let answer = client.converse(converse("fault.unknown-block", "Hi")).await.unwrap().into_inner();
     let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
     let unknown = message.content.iter().find_map(|block| match &block.member {
-        Some(content_block::Member::Unrecognized(Document { form: Some(document::Form::Json(text)) })) => {
-            Some(text.clone())
-        }
+        Some(content_block::Member::Unrecognized(document)) => Some(document.json.clone()),
         _ => None,
     });
     let unknown = unknown.unwrap();
@@ -44,8 +42,7 @@ async fn an_event_that_nobody_knows_comes_through_word_for_word() {
     }
     assert!(stopped);
     assert_eq!(unknown.len(), 1);
-    let Some(document::Form::Json(text)) = &unknown[0].form else { panic!("not json") };
-    let value: serde_json::Value = serde_json::from_str(text).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&unknown[0].json).unwrap();
     assert_eq!(value["futureEvent"]["answer"], 42);
 }
 

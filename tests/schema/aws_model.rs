@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor};
 
 use crate::support::aws_json::{message, pool};
 use crate::support::aws_model::AwsModel;
@@ -11,6 +11,11 @@ use crate::support::aws_model::AwsModel;
 fn operations(pool: &DescriptorPool) -> Vec<String> {
     let service = pool.get_service_by_name("bedrock.runtime.v1.BedrockRuntimeService").unwrap();
     service.methods().map(|m| m.name().to_owned()).collect()
+}
+
+/// Whether the oneof is a union's. Other oneofs hold the two forms of a document.
+fn holds_union(oneof: &OneofDescriptor) -> bool {
+    oneof.fields().any(|f| f.name() == "unrecognized")
 }
 
 /// What is wrong with the schema, in AWS's names; and how many members were held against it.
@@ -45,7 +50,8 @@ impl Comparison {
             }
             self.field(model, pool, kind, &format!("{name}.{member}"), &reference.shape, is_union);
         }
-        let extra = kind.fields().filter(|f| f.name() != "unrecognized" && !expected.contains(f.json_name()));
+        let is_gateways = |f: &FieldDescriptor| (100..200).contains(&f.number());
+        let extra = kind.fields().filter(|f| !is_gateways(f) && !expected.contains(f.json_name()));
         self.wrong.extend(extra.map(|f| format!("{name}.{} is not in AWS's model", f.json_name())));
     }
 
@@ -64,7 +70,7 @@ impl Comparison {
             self.wrong.push(format!("{path} is missing"));
             return;
         };
-        let in_union = field.containing_oneof().is_some_and(|oneof| !oneof.is_synthetic());
+        let in_union = field.containing_oneof().is_some_and(|oneof| holds_union(&oneof));
         if in_union != is_union {
             self.wrong.push(format!("{path}: a union's members, and no others, stand in a oneof"));
         }
@@ -103,6 +109,14 @@ impl Comparison {
 
     fn one(&mut self, model: &AwsModel, pool: &DescriptorPool, path: &str, field: &FieldDescriptor, shape: &str) {
         let fact = model.shape(shape);
+        if fact.kind == "document" {
+            let parent = field.parent_message();
+            let name = if field.name() == "json" { "json_text".to_owned() } else { format!("{}_json", field.name()) };
+            let text = parent.get_field_by_name(&name).filter(|text| text.kind() == Kind::String);
+            if text.and_then(|text| text.containing_oneof()) != field.containing_oneof() {
+                self.wrong.push(format!("{path}: a document has its exact text in the same oneof"));
+            }
+        }
         let fits = match (fact.kind.as_str(), field.kind()) {
             ("string", Kind::String)
             | ("integer", Kind::Int32)
@@ -112,7 +126,7 @@ impl Comparison {
             | ("boolean", Kind::Bool)
             | ("blob", Kind::Bytes) => true,
             ("timestamp", Kind::Message(m)) => m.full_name() == "google.protobuf.Timestamp",
-            ("document", Kind::Message(m)) => m.name() == "Document",
+            ("document", Kind::Message(m)) => m.full_name() == "google.protobuf.Value",
             ("structure", Kind::Message(m)) => {
                 if m.name() != shape {
                     self.wrong.push(format!("{path}: {} instead of {shape}", m.name()));
@@ -150,17 +164,34 @@ fn the_schema_has_every_member_of_awss_model_with_its_kind() {
     assert!(comparison.compared >= 495, "only {} members were compared", comparison.compared);
 }
 
+/// Messages without a JSON body: their members are in the path, the headers and the query, or are the payload.
+const WITHOUT_JSON: [&str; 8] = [
+    "GetAsyncInvokeRequest",
+    "GetFoundationModelRequest",
+    "InvokeModelRequest",
+    "InvokeModelResponse",
+    "InvokeModelWithResponseStreamRequest",
+    "ListAsyncInvokesRequest",
+    "ListFoundationModelsRequest",
+    "ListInferenceProfilesRequest",
+];
+
 #[test]
-fn every_union_keeps_what_it_does_not_know_in_field_100() {
+fn every_structure_and_union_keeps_unknown_members_in_field_100() {
     let pool = pool();
-    let unions = pool.all_messages().filter(|m| m.package_name() == "bedrock.runtime.v1" && m.name() != "Document");
-    let unions: Vec<_> = unions.filter(|m| m.oneofs().any(|o| !o.is_synthetic())).collect();
-    assert!(unions.len() > 20);
-    for union in unions {
-        let field = union.get_field(100).unwrap_or_else(|| panic!("{} has no field 100", union.name()));
+    let ours = pool.all_messages().filter(|m| {
+        m.package_name().starts_with("bedrock.") && m.package_name() != "bedrock.type.v1" && !m.is_map_entry()
+    });
+    let is_list = |m: &MessageDescriptor| m.fields().len() == 1 && m.get_field_by_name("values").is_some();
+    let messages: Vec<_> = ours.filter(|m| !WITHOUT_JSON.contains(&m.name()) && !is_list(m)).collect();
+    assert!(messages.len() > 150, "{}", messages.len());
+    for message in messages {
+        let field = message.get_field(100).unwrap_or_else(|| panic!("{} has no field 100", message.name()));
         assert_eq!(field.name(), "unrecognized");
-        assert_eq!(field.kind().as_message().map(|m| m.name().to_owned()).as_deref(), Some("Document"));
-        assert!(field.containing_oneof().is_some());
+        assert_eq!(
+            field.kind().as_message().map(|m| m.full_name().to_owned()).as_deref(),
+            Some("bedrock.type.v1.Document")
+        );
     }
 }
 

@@ -1,25 +1,30 @@
 //! What AWS's JSON and protobuf disagree about, case by case.
 
-use bedrock_grpc_schema::json;
+use bedrock_grpc_schema::json::{self, AwsJson, DocumentForm};
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
-use bedrock_grpc_schema::runtime::v1::document::Form;
+use bedrock_grpc_schema::runtime::v1::tool_use_block::InputForm;
 use bedrock_grpc_schema::runtime::v1::*;
+use bedrock_grpc_schema::r#type::v1::Document;
 use prost_types::value::Kind;
 
-fn encode<T: serde::Serialize>(message: &T) -> String {
+fn encode<T: AwsJson>(message: &T) -> String {
     String::from_utf8(json::encode(message, 0).unwrap().to_vec()).unwrap()
 }
 
-fn decode<T: serde::de::DeserializeOwned>(text: &str) -> T {
+fn decode<T: AwsJson + Default>(text: &str) -> T {
     json::decode(text.as_bytes(), |name| panic!("unknown {name}")).unwrap()
 }
 
-fn invalid<T: serde::Serialize>(message: &T) -> json::Invalid {
+fn invalid<T: AwsJson>(message: &T) -> json::Invalid {
     json::encode(message, 0).unwrap_err()
 }
 
-fn exact(text: &str) -> Document {
-    Document { form: Some(Form::Json(text.to_owned())) }
+fn unrecognized(text: &str) -> Document {
+    Document { json: text.to_owned() }
+}
+
+fn exact(text: &str) -> InputForm {
+    InputForm::InputJson(text.to_owned())
 }
 
 fn value(kind: Kind) -> prost_types::Value {
@@ -31,20 +36,21 @@ fn request(block: content_block::Member) -> ConverseRequest {
         ContentBlock { member: Some(content_block::Member::Text("Hi".into())) },
         ContentBlock { member: Some(block) },
     ];
-    let messages = vec![Message { role: Some("user".into()), content }];
+    let messages = vec![Message { role: Some("user".into()), content, ..Default::default() }];
     ConverseRequest { model_id: Some("m".into()), messages, ..Default::default() }
 }
 
-fn tool_use(input: Document) -> content_block::Member {
-    content_block::Member::ToolUse(ToolUseBlock { input: Some(input), ..Default::default() })
+fn tool_use(input: InputForm) -> content_block::Member {
+    content_block::Member::ToolUse(ToolUseBlock { input_form: Some(input), ..Default::default() })
 }
 
 #[test]
 fn a_document_is_written_and_read_word_for_word() {
     let text = r#"{ "z":1, "a" : [1.0, 12345678901234567890, 1e400], "é":"\u00e9" }"#;
-    assert_eq!(encode(&exact(text)), text);
+    let block = ToolUseBlock { input_form: Some(exact(text)), ..Default::default() };
+    assert_eq!(encode(&block), format!(r#"{{"input":{text}}}"#));
     let read: ToolUseBlock = decode(&format!(r#"{{"input":{text}}}"#));
-    assert_eq!(read.input, Some(exact(text)));
+    assert_eq!(read.input_form, Some(exact(text)));
 }
 
 #[test]
@@ -58,18 +64,26 @@ fn a_value_is_written_sorted_and_integers_as_integers() {
         ("l", value(Kind::ListValue(prost_types::ListValue { values: vec![value(Kind::BoolValue(true))] }))),
     ];
     let fields = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-    let document = Document { form: Some(Form::Value(value(Kind::StructValue(prost_types::Struct { fields })))) };
-    assert_eq!(encode(&document), r#"{"a":0.5,"big":1e+300,"l":[true],"m":-9007199254740992,"n":null,"z":3}"#);
+    let document = value(Kind::StructValue(prost_types::Struct { fields }));
+    let text = r#"{"a":0.5,"big":1e+300,"l":[true],"m":-9007199254740992,"n":null,"z":3}"#;
+    assert_eq!(encode(&document), text);
+    let block = ToolUseBlock { input_form: Some(InputForm::Input(document)), ..Default::default() };
+    assert_eq!(encode(&block), format!(r#"{{"input":{text}}}"#));
+    let read: ToolUseBlock = json::decode_with(DocumentForm::Value, encode(&block).as_bytes(), |_| ()).unwrap();
+    assert_eq!(read, block);
 }
 
 #[test]
 fn a_bad_request_is_refused_with_the_fields_path() {
     let cases = [
-        (request(tool_use(exact("{nope"))), "messages[0].content[1].toolUse.input"),
-        (request(tool_use(exact(""))), "messages[0].content[1].toolUse.input"),
-        (request(tool_use(Document { form: None })), "messages[0].content[1].toolUse.input"),
+        (request(tool_use(exact("{nope"))), "messages[0].content[1].toolUse.inputJson"),
+        (request(tool_use(exact(""))), "messages[0].content[1].toolUse.inputJson"),
         (
-            request(tool_use(Document { form: Some(Form::Value(value(Kind::NumberValue(f64::NAN)))) })),
+            request(tool_use(InputForm::Input(prost_types::Value { kind: None }))),
+            "messages[0].content[1].toolUse.input",
+        ),
+        (
+            request(tool_use(InputForm::Input(value(Kind::NumberValue(f64::NAN))))),
             "messages[0].content[1].toolUse.input",
         ),
         (
@@ -79,7 +93,20 @@ fn a_bad_request_is_refused_with_the_fields_path() {
             })),
             "messages[0].content[1].image.source",
         ),
-        (request(content_block::Member::Unrecognized(exact("[1]"))), "messages[0].content[1]"),
+        (request(content_block::Member::Unrecognized(unrecognized("[1]"))), "messages[0].content[1].unrecognized"),
+        (
+            request(content_block::Member::Unrecognized(unrecognized(r#"{"a":1,"b":2}"#))),
+            "messages[0].content[1].unrecognized",
+        ),
+        (
+            request(content_block::Member::Unrecognized(unrecognized(r#"{"text":"nope"}"#))),
+            "messages[0].content[1].unrecognized",
+        ),
+        (
+            ConverseRequest { unrecognized: Some(unrecognized(r#"{"messages":[]}"#)), ..Default::default() },
+            "unrecognized",
+        ),
+        (ConverseRequest { unrecognized: Some(unrecognized("")), ..Default::default() }, "unrecognized"),
         (
             ConverseRequest {
                 inference_config: Some(InferenceConfiguration {
@@ -142,24 +169,47 @@ fn null_is_absent_wherever_it_stands() {
     assert_eq!(message.content.len(), 2);
     assert_eq!(message.content[0].member, Some(content_block::Member::Text("a".into())));
     let Some(content_block::Member::ToolUse(tool)) = &message.content[1].member else { panic!("no tool use") };
-    assert_eq!((tool.name.as_deref(), tool.input.as_ref()), (Some("n"), None));
+    assert_eq!((tool.name.as_deref(), tool.input_form.as_ref()), (Some("n"), None));
     assert_eq!(read.usage.unwrap().input_tokens, Some(3));
     assert_eq!(decode::<ContentBlock>("{}").member, None);
 }
 
-#[test]
-fn a_union_keeps_an_unknown_member_word_for_word_and_gives_it_back() {
-    let text = r#"{"futureBlock":{"z": 1,"a":[12345678901234567890]}}"#;
-    let read: ContentBlock = decode(text);
-    assert_eq!(read.member, Some(content_block::Member::Unrecognized(exact(text))));
-    assert_eq!(encode(&read), text);
+/// Reads `text`, and returns the names of its unknown members too.
+fn decode_unknown<T: AwsJson + Default>(text: &str) -> (T, Vec<String>) {
+    let mut names = Vec::new();
+    let message = json::decode(text.as_bytes(), |name| names.push(name.to_owned())).unwrap();
+    (message, names)
+}
+
+fn decode_event(event: &str, payload: &str) -> (Option<Event>, Vec<String>) {
+    let mut names = Vec::new();
+    let member = json::decode_event(event, payload.as_bytes(), |name| names.push(name.to_owned())).unwrap();
+    (member, names)
 }
 
 #[test]
-fn unknown_members_of_structures_are_told_by_name() {
-    let mut names = Vec::new();
-    let text = br#"{"usage":{"inputTokens":1,"serverToolUsage":{"x":1}},"output":{"message":{"content":[{"toolUse":{"mood":"?"}},{"toolUse":{"mood":"!"}}]}},"new":1}"#;
-    let _: ConverseResponse = json::decode(text, |name| names.push(name.to_owned())).unwrap();
+fn a_union_keeps_an_unknown_member_word_for_word_and_writes_it_back() {
+    let text = r#"{"futureBlock":{"z": 1,"a":[12345678901234567890]}}"#;
+    let (read, names) = decode_unknown::<ContentBlock>(text);
+    assert_eq!(read.member, Some(content_block::Member::Unrecognized(unrecognized(text))));
+    assert_eq!(encode(&read), text);
+    assert_eq!(names, ["futureBlock"]);
+}
+
+#[test]
+fn a_structure_keeps_unknown_members_word_for_word_and_writes_them_back() {
+    let text = r#"{"name":"n","input":{},"mood":{"z": 1, "a":[12345678901234567890]},"caf\u00e9":1.50}"#;
+    let (read, names) = decode_unknown::<ToolUseBlock>(text);
+    assert_eq!(read.name.as_deref(), Some("n"));
+    assert_eq!(read.unrecognized, Some(unrecognized(r#"{"mood":{"z": 1, "a":[12345678901234567890]},"café":1.50}"#)));
+    assert_eq!(encode(&read), text.replace(r"\u00e9", "é"));
+    assert_eq!(names, ["mood", "café"]);
+}
+
+#[test]
+fn unknown_members_are_reported_by_their_path() {
+    let text = r#"{"usage":{"inputTokens":1,"serverToolUsage":{"x":1}},"output":{"message":{"content":[{"toolUse":{"mood":"?"}},{"toolUse":{"mood":"!"}}]}},"new":1,"old":null}"#;
+    let (_, names) = decode_unknown::<ConverseResponse>(text);
     assert_eq!(
         names,
         ["usage.serverToolUsage", "output.message.content.toolUse.mood", "output.message.content.toolUse.mood", "new"]
@@ -167,17 +217,51 @@ fn unknown_members_of_structures_are_told_by_name() {
 }
 
 #[test]
-fn events_are_read_by_their_type_and_padding_is_not_counted() {
-    let known =
-        json::decode_event::<Event>("messageStart", br#"{"p":"abc","role":"assistant"}"#, |name| panic!("{name}"))
-            .unwrap();
-    assert_eq!(known, Some(Event::MessageStart(MessageStartEvent { role: Some("assistant".into()) })));
-    let unknown = json::decode_event::<Event>("futureEvent", br#"{"a": 1,"p":"x"}"#, |name| panic!("{name}")).unwrap();
-    assert_eq!(unknown, Some(Event::Unrecognized(exact(r#"{"futureEvent":{"a": 1,"p":"x"}}"#))));
-    let mut names = Vec::new();
-    json::decode_event::<Event>("metadata", br#"{"usage":{"p":1},"mood":2}"#, |name| names.push(name.to_owned()))
-        .unwrap();
+fn an_empty_union_in_a_list_is_left_out() {
+    let message: Message = decode(r#"{"content":[{},{"toolUse":null},{"text":"a"}]}"#);
+    assert_eq!(encode(&message), r#"{"content":[{"text":"a"}]}"#);
+    let block: ImageBlock = decode(r#"{"source":{}}"#);
+    assert_eq!(encode(&block), "{}");
+}
+
+#[test]
+fn events_are_read_by_their_type_and_their_padding_is_left_out() {
+    let (known, names) = decode_event("messageStart", r#"{"p":"abc","role":"assistant"}"#);
+    let start = MessageStartEvent { role: Some("assistant".into()), ..Default::default() };
+    assert_eq!((known, names.len()), (Some(Event::MessageStart(start)), 0));
+    let (_, names) = decode_event("metadata", r#"{"usage":{"p":1},"mood":2}"#);
     assert_eq!(names, ["metadata.usage.p", "metadata.mood"]);
+}
+
+#[test]
+fn an_unknown_event_is_kept_word_for_word() {
+    let (event, names) = decode_event("futureEvent", r#"{"a": 1,"p":"x"}"#);
+    assert_eq!(event, Some(Event::Unrecognized(unrecognized(r#"{"futureEvent":{"a": 1,"p":"x"}}"#))));
+    assert_eq!(names, ["futureEvent"]);
+}
+
+#[test]
+fn an_unknown_event_that_is_not_json_is_skipped_and_counted() {
+    let (event, names) = decode_event("futureEvent", "\u{1}binary");
+    assert_eq!((event, names), (None, vec!["futureEvent".to_owned()]));
+}
+
+#[test]
+fn times_are_read_in_every_form_that_smithy_has() {
+    for text in
+        [r#""2026-01-02T03:04:05.678Z""#, r#""2026-01-02T04:04:05.678+01:00""#, "1767323045.678", r#""1767323045.678""#]
+    {
+        let job: GetAsyncInvokeResponse = decode(&format!(r#"{{"submitTime":{text}}}"#));
+        assert_eq!(encode(&job), r#"{"submitTime":"2026-01-02T03:04:05.678Z"}"#, "{text}");
+    }
+    for text in [r#""Fri, 02 Jan 2026 03:04:05 GMT""#, "1767323045", "1767323045.0"] {
+        let job: GetAsyncInvokeResponse = decode(&format!(r#"{{"submitTime":{text}}}"#));
+        assert_eq!(encode(&job), r#"{"submitTime":"2026-01-02T03:04:05Z"}"#, "{text}");
+    }
+    for wrong in [r#""yesterday""#, "1e300", "true", r#""NaN""#] {
+        let text = format!(r#"{{"submitTime":{wrong}}}"#);
+        assert!(json::decode::<GetAsyncInvokeResponse>(text.as_bytes(), |_| ()).is_err(), "{wrong}");
+    }
 }
 
 #[test]

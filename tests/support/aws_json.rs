@@ -1,5 +1,7 @@
 //! The schema's mapping rules, read from descriptors alone: an independent statement of what the gateway's codec does.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost_reflect::{
@@ -21,9 +23,7 @@ pub(crate) fn message(pool: &DescriptorPool, name: &str) -> MessageDescriptor {
 /// The message that AWS's JSON stands for. Panics at what has no place in the schema.
 pub(crate) fn fill(kind: &MessageDescriptor, value: &Value) -> DynamicMessage {
     let mut message = DynamicMessage::new(kind.clone());
-    if kind.name() == "Document" {
-        message.set_field_by_name("json", prost_reflect::Value::String(value.to_string()));
-    } else if kind.full_name() == "google.protobuf.Timestamp" {
+    if kind.full_name() == "google.protobuf.Timestamp" {
         let time: Timestamp = value.as_str().unwrap().parse().unwrap();
         message.set_field_by_name("seconds", prost_reflect::Value::I64(time.seconds));
         message.set_field_by_name("nanos", prost_reflect::Value::I32(time.nanos));
@@ -31,17 +31,30 @@ pub(crate) fn fill(kind: &MessageDescriptor, value: &Value) -> DynamicMessage {
         let values = kind.get_field_by_name("values").unwrap_or_else(|| panic!("{} is no list", kind.name()));
         message.set_field(&values, fill_field(&values, value));
     } else {
+        let mut unknown = Map::new();
         for (name, value) in value.as_object().unwrap() {
             match kind.get_field_by_json_name(name) {
-                Some(field) => message.set_field(&field, fill_field(&field, value)),
-                None => {
-                    let document = fill(&message_kind(kind, "unrecognized"), &json!({name: value}));
-                    message.set_field_by_name("unrecognized", prost_reflect::Value::Message(document));
-                }
+                Some(field) => match exact_text(kind, &field) {
+                    Some(text) => message.set_field(&text, prost_reflect::Value::String(value.to_string())),
+                    None => message.set_field(&field, fill_field(&field, value)),
+                },
+                None => drop(unknown.insert(name.clone(), value.clone())),
             }
+        }
+        if !unknown.is_empty() {
+            let mut document = DynamicMessage::new(message_kind(kind, "unrecognized"));
+            document.set_field_by_name("json", prost_reflect::Value::String(Value::Object(unknown).to_string()));
+            message.set_field_by_name("unrecognized", prost_reflect::Value::Message(document));
         }
     }
     message
+}
+
+/// The field that holds the exact text of the document `field`, if it is one.
+fn exact_text(kind: &MessageDescriptor, field: &FieldDescriptor) -> Option<FieldDescriptor> {
+    let is_value = field.kind().as_message().is_some_and(|m| m.full_name() == "google.protobuf.Value");
+    let name = if field.name() == "json" { "json_text".to_owned() } else { format!("{}_json", field.name()) };
+    kind.get_field_by_name(&name).filter(|_| is_value)
 }
 
 fn message_kind(kind: &MessageDescriptor, field: &str) -> MessageDescriptor {
@@ -81,9 +94,8 @@ fn fill_one(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
 /// The AWS JSON that a message stands for.
 pub(crate) fn read(message: &DynamicMessage) -> Value {
     let kind = message.descriptor();
-    if kind.name() == "Document" {
-        let text = message.get_field_by_name("json").unwrap();
-        return serde_json::from_str(text.as_str().unwrap()).unwrap();
+    if kind.full_name() == "google.protobuf.Value" {
+        return read_any(&message.transcode_to().unwrap());
     }
     if kind.full_name() == "google.protobuf.Timestamp" {
         let time: Timestamp = message.transcode_to().unwrap();
@@ -93,11 +105,36 @@ pub(crate) fn read(message: &DynamicMessage) -> Value {
     match fields.as_slice() {
         [only] if only.name() == "values" && only.is_list() => read_value(&message.get_field(only)),
         _ => {
-            if let Some(unrecognized) = kind.get_field_by_name("unrecognized").filter(|f| message.has_field(f)) {
-                return read(message.get_field(&unrecognized).as_message().unwrap());
+            let mut object = Map::new();
+            let names = fields.iter().map(|f| (exact_text(&kind, f), f.json_name().to_owned()));
+            let texts: BTreeMap<_, _> = names.filter_map(|(text, name)| Some((text?.number(), name))).collect();
+            for field in fields.iter().filter(|f| message.has_field(f)) {
+                let value = message.get_field(field);
+                if field.name() == "unrecognized" {
+                    let json =
+                        value.as_message().unwrap().get_field_by_name("json").unwrap().as_str().unwrap().to_owned();
+                    object.extend(serde_json::from_str::<Map<_, _>>(&json).unwrap());
+                } else if let Some(name) = texts.get(&field.number()) {
+                    object.insert(name.clone(), serde_json::from_str(value.as_str().unwrap()).unwrap());
+                } else {
+                    object.insert(field.json_name().to_owned(), read_value(&value));
+                }
             }
-            let set = fields.iter().filter(|f| message.has_field(f));
-            Value::Object(set.map(|f| (f.json_name().to_owned(), read_value(&message.get_field(f)))).collect())
+            Value::Object(object)
+        }
+    }
+}
+
+fn read_any(value: &prost_types::Value) -> Value {
+    use prost_types::value::Kind;
+    match value.kind.as_ref().unwrap() {
+        Kind::NullValue(_) => Value::Null,
+        Kind::BoolValue(b) => json!(b),
+        Kind::NumberValue(n) => json!(n),
+        Kind::StringValue(text) => json!(text),
+        Kind::ListValue(list) => list.values.iter().map(read_any).collect(),
+        Kind::StructValue(object) => {
+            Value::Object(object.fields.iter().map(|(name, value)| (name.clone(), read_any(value))).collect())
         }
     }
 }

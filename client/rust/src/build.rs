@@ -16,10 +16,10 @@
 use bytes::Bytes;
 
 use crate::v1::{
-    CachePointBlock, ContentBlock, Document, DocumentBlock, DocumentSource, ImageBlock, ImageSource, Message,
-    SystemContentBlock, Tool, ToolConfiguration, ToolInputSchema, ToolResultBlock, ToolResultContentBlock,
-    ToolSpecification, content_block, document, document_source, image_source, system_content_block, tool,
-    tool_input_schema, tool_result_content_block,
+    CachePointBlock, ContentBlock, DocumentBlock, DocumentSource, ImageBlock, ImageSource, Message, SystemContentBlock,
+    Tool, ToolConfiguration, ToolInputSchema, ToolResultBlock, ToolResultContentBlock, ToolSpecification,
+    content_block, document_source, image_source, system_content_block, tool, tool_input_schema,
+    tool_result_content_block,
 };
 use crate::vocabulary::{cache_point_type, role, tool_result_status};
 
@@ -74,7 +74,7 @@ pub fn assistant(content: impl IntoContent) -> Message {
 
 /// A message of any [`role`].
 pub fn message(role: impl Into<String>, content: impl IntoContent) -> Message {
-    Message { role: Some(role.into()), content: content.into_content() }
+    Message { role: Some(role.into()), content: content.into_content(), unrecognized: None }
 }
 
 /// A block of text.
@@ -86,7 +86,11 @@ pub fn text(text: impl Into<String>) -> ContentBlock {
 /// Bedrock takes up to 3.75 MB and 8000 by 8000 pixels.
 pub fn image(format: impl Into<String>, bytes: impl Into<Bytes>) -> ContentBlock {
     let source = ImageSource { member: Some(image_source::Member::Bytes(bytes.into())) };
-    block(content_block::Member::Image(ImageBlock { format: Some(format.into()), source: Some(source), error: None }))
+    block(content_block::Member::Image(ImageBlock {
+        format: Some(format.into()),
+        source: Some(source),
+        ..ImageBlock::default()
+    }))
 }
 
 /// A block with a document file's bytes. For `format` see
@@ -108,7 +112,7 @@ pub fn tool_result_text(tool_use_id: impl Into<String>, text: impl Into<String>)
 
 /// A tool's result as JSON text, for the request with this `tool_use_id`. The service refuses what is no JSON.
 pub fn tool_result_json(tool_use_id: impl Into<String>, json: impl Into<String>) -> ContentBlock {
-    tool_result(tool_use_id, tool_result_content_block::Member::Json(document_json(json)), None)
+    tool_result(tool_use_id, tool_result_content_block::Member::JsonText(json.into()), None)
 }
 
 /// Tells the model that a tool failed, and how, so that it can try otherwise.
@@ -137,13 +141,13 @@ pub fn system_cache_point() -> SystemContentBlock {
 /// A tool that the caller runs. `schema` is the JSON Schema of its arguments as text, of `"type": "object"`; its properties
 /// reach the model in the order they are written in. The service refuses what is no JSON.
 pub fn tool(name: impl Into<String>, description: impl Into<String>, schema: impl Into<String>) -> Tool {
-    let schema = ToolInputSchema { member: Some(tool_input_schema::Member::Json(document_json(schema))) };
+    let schema = ToolInputSchema { member: Some(tool_input_schema::Member::JsonText(schema.into())) };
     Tool {
         member: Some(tool::Member::ToolSpec(ToolSpecification {
             name: Some(name.into()),
             description: Some(description.into()),
             input_schema: Some(schema),
-            strict: None,
+            ..ToolSpecification::default()
         })),
     }
 }
@@ -156,13 +160,7 @@ pub fn tool_cache_point() -> Tool {
 
 /// A tool configuration that leaves it to the model whether to use a tool.
 pub fn tools(tools: impl IntoIterator<Item = Tool>) -> ToolConfiguration {
-    ToolConfiguration { tools: tools.into_iter().collect(), tool_choice: None }
-}
-
-/// Any JSON value, as text. It goes to Bedrock word for word, its keys in the order they stand in. The service refuses what
-/// is no JSON.
-pub fn document_json(json: impl Into<String>) -> Document {
-    Document { form: Some(document::Form::Json(json.into())) }
+    ToolConfiguration { tools: tools.into_iter().collect(), ..ToolConfiguration::default() }
 }
 
 fn block(member: content_block::Member) -> ContentBlock {
@@ -174,12 +172,12 @@ fn tool_result(id: impl Into<String>, member: tool_result_content_block::Member,
         tool_use_id: Some(id.into()),
         content: vec![ToolResultContentBlock { member: Some(member) }],
         status: status.map(str::to_owned),
-        r#type: None,
+        ..ToolResultBlock::default()
     }))
 }
 
 fn default_cache_point() -> CachePointBlock {
-    CachePointBlock { r#type: Some(cache_point_type::DEFAULT.to_owned()), ttl: None }
+    CachePointBlock { r#type: Some(cache_point_type::DEFAULT.to_owned()), ..CachePointBlock::default() }
 }
 
 #[cfg(test)]
@@ -187,7 +185,7 @@ mod tests {
     use super::*;
 
     /// The schema's own codec says what Bedrock gets.
-    fn json<T: serde::Serialize>(message: &T) -> String {
+    fn json<T: bedrock_grpc_schema::json::AwsJson>(message: &T) -> String {
         String::from_utf8(bedrock_grpc_schema::json::encode(message, 0).unwrap().into()).unwrap()
     }
 

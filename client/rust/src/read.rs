@@ -3,7 +3,7 @@
 use crate::Event;
 use crate::v1::{
     CitationsContentBlock, ConverseOutput, ConverseResponse, Message, ToolUseBlock, citation_generated_content,
-    content_block, content_block_delta, converse_output, document, reasoning_content_block_delta,
+    content_block, content_block_delta, converse_output, reasoning_content_block_delta, tool_use_block::InputForm,
 };
 use crate::vocabulary::tool_use_type;
 
@@ -101,10 +101,10 @@ fn generated(cited: &CitationsContentBlock) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Answers always use a document's `json`.
+/// A gateway sends a document as its exact text, unless the metadata asked for values.
 fn input(block: &ToolUseBlock) -> &str {
-    match block.input.as_ref().and_then(|input| input.form.as_ref()) {
-        Some(document::Form::Json(json)) => json,
+    match &block.input_form {
+        Some(InputForm::InputJson(json)) => json,
         _ => "{}",
     }
 }

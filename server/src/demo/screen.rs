@@ -63,7 +63,7 @@ impl Screen {
                 r#"grpcurl -plaintext -v -d '{{"modelId": "demo.model", "messages": [{{"role": "user", "content": [{{"text": "Hello"}}]}}], "inferenceConfig": {{"maxTokens": 512}}}}' {address} {service}/Converse"#
             ),
             format!(
-                r#"grpcurl -plaintext -d '{{"modelId": "demo.model", "messages": [{{"role": "user", "content": [{{"text": "What is the weather in Paris?"}}]}}], "toolConfig": {{"tools": [{{"toolSpec": {{"name": "get_weather", "inputSchema": {{"json": {{"value": {{"type": "object", "properties": {{"city": {{"type": "string"}}}}}}}}}}}}}}]}}}}' {address} {service}/ConverseStream"#
+                r#"grpcurl -plaintext -d '{{"modelId": "demo.model", "messages": [{{"role": "user", "content": [{{"text": "What is the weather in Paris?"}}]}}], "toolConfig": {{"tools": [{{"toolSpec": {{"name": "get_weather", "inputSchema": {{"json": {{"type": "object", "properties": {{"city": {{"type": "string"}}}}}}}}}}}}]}}}}' {address} {service}/ConverseStream"#
             ),
             format!(
                 r#"grpcurl -plaintext -d '{{"modelId": "fault.throttling-daily", "messages": [{{"role": "user", "content": [{{"text": "Hello"}}]}}]}}' {address} {service}/Converse"#

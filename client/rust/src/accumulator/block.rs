@@ -8,9 +8,9 @@ use bedrock_grpc_schema::runtime::v1::reasoning_content_block::Member as Reasoni
 use bedrock_grpc_schema::runtime::v1::reasoning_content_block_delta::Member as ReasoningDelta;
 use bedrock_grpc_schema::runtime::v1::{
     Citation, CitationGeneratedContent, CitationSourceContent, CitationsContentBlock, CitationsDelta, ContentBlock,
-    Document, ErrorBlock, ImageBlock, ImageBlockDelta, ImageSource, ReasoningContentBlock, ReasoningTextBlock,
-    ToolResultBlock, ToolResultBlockDelta, ToolResultContentBlock, ToolUseBlock, ToolUseBlockStart,
-    citation_generated_content, citation_source_content, document, tool_result_block_delta, tool_result_content_block,
+    ErrorBlock, ImageBlock, ImageBlockDelta, ImageSource, ReasoningContentBlock, ReasoningTextBlock, ToolResultBlock,
+    ToolResultBlockDelta, ToolResultContentBlock, ToolUseBlock, ToolUseBlockStart, citation_generated_content,
+    citation_source_content, tool_result_block_delta, tool_result_content_block, tool_use_block::InputForm,
 };
 use serde_json::value::RawValue;
 
@@ -63,6 +63,7 @@ impl Block {
                 content: Vec::new(),
                 status: start.status.clone(),
                 r#type: start.r#type.clone(),
+                unrecognized: start.unrecognized.clone(),
             }),
             Start::Image(start) => Self::image(start.format.clone()),
             Start::Unrecognized(document) => Self::Verbatim(Content::Unrecognized(document.clone())),
@@ -130,19 +131,23 @@ impl Block {
     pub(super) fn finish(self, index: i32, stop_reason: Option<&str>) -> Result<ContentBlock, AssembleError> {
         let member = match self {
             Self::Text { text, citations } if citations.is_empty() => Content::Text(text),
-            Self::Text { text, citations } => {
-                Content::CitationsContent(CitationsContentBlock { content: generated(text), citations })
-            }
+            Self::Text { text, citations } => Content::CitationsContent(CitationsContentBlock {
+                content: generated(text),
+                citations,
+                unrecognized: None,
+            }),
             Self::ToolUse { start, input } => Content::ToolUse(tool_use(start, &input, index, stop_reason)?),
             Self::ToolResult(result) => Content::ToolResult(result),
-            Self::Reasoning { text, signature } => {
-                reasoning(Reasoning::ReasoningText(ReasoningTextBlock { text: Some(text), signature }))
-            }
+            Self::Reasoning { text, signature } => reasoning(Reasoning::ReasoningText(ReasoningTextBlock {
+                text: Some(text),
+                signature,
+                unrecognized: None,
+            })),
             Self::Redacted(bytes) => reasoning(Reasoning::RedactedContent(bytes.into())),
             Self::Image { format, bytes, elsewhere, error } => {
                 let source = elsewhere.or_else(|| (!bytes.is_empty()).then(|| Source::Bytes(bytes.into())));
                 let source = source.map(|member| ImageSource { member: Some(member) });
-                Content::Image(ImageBlock { format, source, error })
+                Content::Image(ImageBlock { format, source, error, unrecognized: None })
             }
             Self::Verbatim(content) => content,
         };
@@ -172,6 +177,7 @@ fn citation(delta: &CitationsDelta) -> Citation {
         source: delta.source.clone(),
         source_content,
         location: delta.location.clone(),
+        unrecognized: delta.unrecognized.clone(),
     }
 }
 
@@ -194,8 +200,13 @@ fn tool_use(
             });
         }
     };
-    let input = Some(Document { form: Some(document::Form::Json(json.to_owned())) });
-    Ok(ToolUseBlock { tool_use_id: start.tool_use_id, name: start.name, input, r#type: start.r#type })
+    Ok(ToolUseBlock {
+        tool_use_id: start.tool_use_id,
+        name: start.name,
+        input_form: Some(InputForm::InputJson(json.to_owned())),
+        r#type: start.r#type,
+        unrecognized: start.unrecognized,
+    })
 }
 
 fn add_result(content: &mut Vec<ToolResultContentBlock>, delta: &ToolResultBlockDelta) {
@@ -206,6 +217,7 @@ fn add_result(content: &mut Vec<ToolResultContentBlock>, delta: &ToolResultBlock
         (Some(From::Text(more)), Some(To::Text(text))) => return text.push_str(more),
         (Some(From::Text(text)), _) => To::Text(text.clone()),
         (Some(From::Json(json)), _) => To::Json(json.clone()),
+        (Some(From::JsonText(json)), _) => To::JsonText(json.clone()),
         (Some(From::Unrecognized(document)), _) => To::Unrecognized(document.clone()),
         (None, _) => return,
     };

@@ -6,6 +6,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use bedrock_grpc_schema::runtime::v1::converse_response::AdditionalModelResponseFieldsForm as Fields;
+use bedrock_grpc_schema::runtime::v1::message_stop_event::AdditionalModelResponseFieldsForm as StopFields;
 use bedrock_grpc_schema::runtime::v1::{
     ContentBlockDeltaEvent, ContentBlockStartEvent, ConverseMetrics, ConverseOutput, ConverseResponse,
     ConverseStreamMetadataEvent, ConverseTrace, Message, MessageStopEvent, converse_output,
@@ -64,12 +66,12 @@ impl Accumulator {
     pub fn push(&mut self, event: &Event) {
         match event {
             Event::MessageStart(start) => self.role.clone_from(&start.role),
-            Event::ContentBlockStart(ContentBlockStartEvent { start, content_block_index }) => {
+            Event::ContentBlockStart(ContentBlockStartEvent { start, content_block_index, .. }) => {
                 if let Some(start) = start.as_ref().and_then(|start| start.member.as_ref()) {
                     self.at(*content_block_index).push(Block::start(start));
                 }
             }
-            Event::ContentBlockDelta(ContentBlockDeltaEvent { delta, content_block_index }) => {
+            Event::ContentBlockDelta(ContentBlockDeltaEvent { delta, content_block_index, .. }) => {
                 if let Some(delta) = delta.as_ref().and_then(|delta| delta.member.as_ref()) {
                     block::add(self.at(*content_block_index), delta);
                 }
@@ -96,17 +98,27 @@ impl Accumulator {
         for (index, block) in self.blocks.into_iter().flat_map(|(i, blocks)| blocks.into_iter().map(move |b| (i, b))) {
             content.push(block.finish(index, stop.stop_reason.as_deref())?);
         }
-        let message = Message { role: self.role, content };
+        let message = Message { role: self.role, content, unrecognized: None };
         let metadata = self.metadata.unwrap_or_default();
         Ok(ConverseResponse {
             output: Some(ConverseOutput { member: Some(converse_output::Member::Message(message)) }),
             stop_reason: stop.stop_reason,
-            additional_model_response_fields: stop.additional_model_response_fields,
+            additional_model_response_fields_form: stop.additional_model_response_fields_form.map(|form| match form {
+                StopFields::AdditionalModelResponseFields(value) => Fields::AdditionalModelResponseFields(value),
+                StopFields::AdditionalModelResponseFieldsJson(json) => Fields::AdditionalModelResponseFieldsJson(json),
+            }),
             usage: metadata.usage,
-            metrics: metadata.metrics.map(|m| ConverseMetrics { latency_ms: m.latency_ms }),
-            trace: metadata.trace.map(|t| ConverseTrace { guardrail: t.guardrail, prompt_router: t.prompt_router }),
+            metrics: metadata
+                .metrics
+                .map(|m| ConverseMetrics { latency_ms: m.latency_ms, unrecognized: m.unrecognized }),
+            trace: metadata.trace.map(|t| ConverseTrace {
+                guardrail: t.guardrail,
+                prompt_router: t.prompt_router,
+                unrecognized: t.unrecognized,
+            }),
             performance_config: metadata.performance_config,
             service_tier: metadata.service_tier,
+            unrecognized: metadata.unrecognized,
         })
     }
 }

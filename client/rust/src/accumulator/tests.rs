@@ -236,7 +236,9 @@ fn events_of_a_newer_schema_make_no_blocks() {
     use bedrock_grpc_schema::runtime::v1::{
         ContentBlockDelta, ReasoningContentBlockDelta, content_block_delta::Member,
     };
-    let of = |delta| Event::ContentBlockDelta(ContentBlockDeltaEvent { delta, content_block_index: Some(0) });
+    let of = |delta| {
+        Event::ContentBlockDelta(ContentBlockDeltaEvent { delta, content_block_index: Some(0), unrecognized: None })
+    };
     let reasoning = Member::ReasoningContent(ReasoningContentBlockDelta { member: None });
     assert_content(
         [

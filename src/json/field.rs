@@ -1,0 +1,144 @@
+//! Fields of a message: optional, repeated, map.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeSeed as _, Deserializer, Error, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::reader::ValueSeed;
+use super::{AwsJson, Reader, list};
+
+/// A field of a structure, in the type that prost gives it.
+pub(crate) trait Field: Sized {
+    /// Whether the member is left out of the JSON.
+    fn is_unset(&self) -> bool;
+
+    /// Writes the member's value.
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+
+    /// Reads the member's value, which may be null.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Self, D::Error>;
+}
+
+impl<T: AwsJson> Field for Option<T> {
+    fn is_unset(&self) -> bool {
+        self.is_none()
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            // Not by serde's own Option: its `serialize_some` loses the path of an error.
+            Some(value) => value.write(serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Self, D::Error> {
+        ValueSeed::new(reader).deserialize(deserializer)
+    }
+}
+
+impl<T: AwsJson> Field for Vec<T> {
+    fn is_unset(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        list::write(self, serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Self, D::Error> {
+        deserializer.deserialize_option(CollectionVisitor(reader, PhantomData))
+    }
+}
+
+impl<T: AwsJson> Field for BTreeMap<String, T> {
+    fn is_unset(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        list::write_map(self, serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Self, D::Error> {
+        deserializer.deserialize_option(CollectionVisitor(reader, PhantomData))
+    }
+}
+
+/// A list or a map that is not null.
+trait Collection: Default {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Self, D::Error>;
+}
+
+impl<T: AwsJson> Collection for Vec<T> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Self, D::Error> {
+        list::read(deserializer, reader)
+    }
+}
+
+impl<T: AwsJson> Collection for BTreeMap<String, T> {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, reader: &mut Reader) -> Result<Self, D::Error> {
+        list::read_map(deserializer, reader)
+    }
+}
+
+/// Reads a list or a map. Null is an empty one.
+struct CollectionVisitor<'a, C>(&'a mut Reader, PhantomData<C>);
+
+impl<'de, C: Collection> Visitor<'de> for CollectionVisitor<'_, C> {
+    type Value = C;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list, an object or null")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<C, E> {
+        Ok(C::default())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<C, E> {
+        Ok(C::default())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<C, D::Error> {
+        C::read(deserializer, self.0)
+    }
+}
+
+/// Writes the member `name`, unless the field is unset.
+pub(crate) fn write_field<F: Field, M: SerializeMap>(
+    name: &'static str,
+    field: &F,
+    map: &mut M,
+) -> Result<(), M::Error> {
+    if field.is_unset() { Ok(()) } else { map.serialize_entry(name, &FieldJson(field)) }
+}
+
+/// Writes the member `name`, also when the list is empty: AWS marks it required.
+pub(crate) fn write_required<F: Field, M: SerializeMap>(
+    name: &'static str,
+    field: &F,
+    map: &mut M,
+) -> Result<(), M::Error> {
+    map.serialize_entry(name, &FieldJson(field))
+}
+
+struct FieldJson<'a, F>(&'a F);
+
+impl<F: Field> Serialize for FieldJson<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.write(serializer)
+    }
+}
+
+/// A value as serde sees it.
+pub(crate) struct Json<'a, T>(pub(crate) &'a T);
+
+impl<T: AwsJson> Serialize for Json<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.write(serializer)
+    }
+}
