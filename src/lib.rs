@@ -10,6 +10,7 @@
 //! gRPC response <--prost-- message <--json::decode-- AWS JSON body <-- Bedrock
 //! ```
 
+pub mod grpc_timeout;
 pub mod json;
 
 /// `bedrock.control`: what may be called.

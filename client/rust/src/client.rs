@@ -1,151 +1,184 @@
-//! The client: one connection, and what each of its calls carries.
+//! The client: one connection, and settings that apply to each call.
 
 use std::fmt;
+use std::future::Future;
 use std::time::Duration;
 
 use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_client::BedrockRuntimeServiceClient;
-use bedrock_grpc_schema::runtime::v1::{ConverseRequest, ConverseResponse, ConverseStreamRequest};
-use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, KeyAndValueRef, MetadataMap};
+use bedrock_grpc_schema::runtime::v1::{
+    ApplyGuardrailRequest, ApplyGuardrailResponse, ConverseRequest, ConverseResponse, ConverseStreamRequest,
+    CountTokensRequest, CountTokensResponse, GetAsyncInvokeRequest, GetAsyncInvokeResponse,
+    InvokeGuardrailChecksRequest, InvokeGuardrailChecksResponse, InvokeModelRequest, InvokeModelResponse,
+    ListAsyncInvokesRequest, ListAsyncInvokesResponse, StartAsyncInvokeRequest, StartAsyncInvokeResponse,
+};
 use tonic::transport::Channel;
-use tonic::{IntoRequest, Request};
+use tonic::{IntoRequest, Request, Status};
 
-use crate::deadline::{self, Deadline};
-use crate::{Answer, ConverseStream, Error, endpoint};
+use crate::call_settings::CallSettings;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::method_policy::{GENERATION, MethodPolicy, START_JOB, UNARY};
+use crate::response::Response;
+use crate::retry::{RetryPolicy, run_with_retries};
+use crate::stream::ConverseStream;
 
-/// The largest message in bytes, either way: 32 MiB, as the service takes it. (Bedrock takes requests of 20 MB and more;
-/// tonic alone would refuse answers beyond 4 MiB.)
-pub const MESSAGE_LIMIT: usize = 32 * 1024 * 1024;
+/// Maximum size of a message in both directions: 32 MiB, the gateway's limit. Bedrock accepts requests of more than 20 MB.
+/// tonic's default for responses is 4 MiB.
+pub const MAX_MESSAGE_SIZE: usize = 32 * 1024 * 1024;
 
-/// A client of the service.
+/// A client of the gateway.
 ///
-/// A clone is cheap and shares the connection, so a program needs one client; calls run in parallel over it. What a clone
-/// is given by [`with_timeout`](Self::with_timeout) or [`with_metadata`](Self::with_metadata) is its own.
+/// A clone is cheap and shares the connection. A program needs one client; calls run in parallel. The settings of
+/// [`with_timeout`](Self::with_timeout), [`with_metadata`](Self::with_metadata) and
+/// [`with_retry_policy`](Self::with_retry_policy) apply to the returned client only.
 ///
-/// The client never retries: the service does, and says with each error whether another try can help
-/// ([`Error::is_retryable`]) and after how long ([`Error::retry_delay`]).
+/// A call that fails before its response headers arrive is retried as [`RetryPolicy`] says.
 ///
-/// Dropping the future of a call, or a [`ConverseStream`], cancels the call. The service then stops the generation at
-/// Bedrock, which is paid by the token.
+/// Dropping the future of a call, or a [`ConverseStream`], cancels the call. The gateway then stops the generation at
+/// Bedrock, which charges for each token.
 #[derive(Clone)]
 pub struct Client {
     grpc: BedrockRuntimeServiceClient<Channel>,
-    timeout: Option<Duration>,
-    metadata: MetadataMap,
+    settings: CallSettings,
+}
+
+/// Unary methods that differ only in their types and their policy.
+macro_rules! unary_methods {
+    ($($(#[$doc:meta])* $method:ident($request:ty) -> $response:ty, $policy:ident;)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// [`Error::Rpc`] with the error of Bedrock, of the gateway or of the connection.
+            pub async fn $method(&self, request: impl IntoRequest<$request>) -> Result<Response<$response>, Error> {
+                let send = |mut grpc: BedrockRuntimeServiceClient<Channel>, request| async move { grpc.$method(request).await };
+                let (response, _) = self.call(request, &$policy, send).await?;
+                Ok(Response::new(response))
+            }
+        )*
+    };
 }
 
 impl Client {
-    /// Connects to `http://host:port`, `https://host:port` (with the crate's `tls` feature, which is on by default; the
-    /// platform's root certificates are trusted) or a Unix socket, `unix:/path`.
-    ///
-    /// A lost connection is made anew by the next call. For anything else (a client certificate, keep-alive, connecting
-    /// lazily) make a [`tonic::transport::Endpoint`] and use [`from_channel`](Self::from_channel).
-    ///
-    /// # Errors
-    /// [`Error::Endpoint`] if `endpoint` is none of the above; [`Error::Connect`] if there is no connection within 10
-    /// seconds.
-    pub async fn connect(endpoint: impl Into<String>) -> Result<Self, Error> {
-        endpoint::connect(endpoint.into()).await.map(Self::from_channel)
-    }
-
-    /// A client over a channel that the caller has set up.
+    /// Returns a client of an existing channel.
     #[must_use]
     pub fn from_channel(channel: Channel) -> Self {
-        let grpc = BedrockRuntimeServiceClient::new(channel)
-            .max_decoding_message_size(MESSAGE_LIMIT)
-            .max_encoding_message_size(MESSAGE_LIMIT);
-        Self { grpc, timeout: None, metadata: MetadataMap::new() }
+        Self::with_settings(channel, CallSettings::new())
     }
 
-    /// Gives each call at most `timeout`, from its start to the last event of its stream.
+    pub(crate) fn with_settings(channel: Channel, settings: CallSettings) -> Self {
+        let grpc = BedrockRuntimeServiceClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE_SIZE)
+            .max_encoding_message_size(MAX_MESSAGE_SIZE);
+        Self { grpc, settings }
+    }
+
+    /// Sets the maximum time of each call, from its start to the last event of its stream.
     ///
-    /// The service learns of it by `grpc-timeout` and stops the generation when it has passed; the call then ends as
-    /// `DEADLINE_EXCEEDED`, whichever side notices first. Without one, a call may take as long as the service lets it. A
-    /// timeout on a request itself ([`tonic::Request::set_timeout`]) goes before this one.
+    /// The client sends it as `grpc-timeout`, and the gateway stops the generation when it has passed. The call then ends with
+    /// `DEADLINE_EXCEEDED`. Without this setting the limit is 10 minutes for methods that run a model and 60 seconds for the
+    /// others. A timeout of a single request ([`tonic::Request::set_timeout`]) takes precedence.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.settings.timeout = Some(timeout);
         self
     }
 
-    /// Sends the header `key: value` with each call, for example `traceparent` (<https://www.w3.org/TR/trace-context/>)
-    /// or a mesh's `authorization`. It replaces an earlier value of `key`; metadata on a request itself goes before it.
+    /// Sends the header `key: value` with each call, for example `traceparent` (<https://www.w3.org/TR/trace-context/>).
+    /// It replaces an earlier value of `key`. Metadata of a single request takes precedence.
     ///
     /// # Errors
-    /// [`Error::Metadata`] if `key` is no name of ASCII metadata (a `-bin` key is none: set it on a [`tonic::Request`])
-    /// or `value` holds anything but printable ASCII.
+    /// [`Error::Metadata`] if `key` is not a name of ASCII metadata (a `-bin` key is not: set it on a [`tonic::Request`]) or
+    /// `value` contains a character that is not printable ASCII.
     pub fn with_metadata(mut self, key: &str, value: &str) -> Result<Self, Error> {
-        let invalid = || Error::Metadata { key: key.to_owned() };
-        let name = AsciiMetadataKey::from_bytes(key.as_bytes()).map_err(|_| invalid())?;
-        let mut value = AsciiMetadataValue::try_from(value).map_err(|_| invalid())?;
-        // A credential is to stay out of Debug output and of HPACK's table.
-        value.set_sensitive(name.as_str() == "authorization");
-        self.metadata.insert(name, value);
+        self.settings.set_metadata(key, value)?;
         Ok(self)
     }
 
-    /// Sends messages to a model and returns its whole answer.
-    ///
-    /// Takes a [`ConverseRequest`], or a [`tonic::Request`] of one with metadata and a timeout of its own.
-    ///
-    /// # Errors
-    /// [`Error::Rpc`] with what went wrong at Bedrock, at the service or on the way.
-    pub async fn converse(
-        &self,
-        request: impl IntoRequest<ConverseRequest>,
-    ) -> Result<Answer<ConverseResponse>, Error> {
-        let (request, deadline) = self.prepare(request);
-        let mut grpc = self.grpc();
-        Ok(Answer::new(deadline.bound(grpc.converse(request)).await?))
+    /// Sets the retries of each call.
+    #[must_use]
+    pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.settings.retry = policy;
+        self
     }
 
-    /// Sends messages to a model and streams its answer.
+    unary_methods! {
+        /// Sends messages to a model and returns its complete response.
+        ///
+        /// The argument is a [`ConverseRequest`], or a [`tonic::Request`] of one with its own metadata and timeout.
+        converse(ConverseRequest) -> ConverseResponse, GENERATION;
+
+        /// Runs a model with a body in the model's own format, for example an embedding model.
+        invoke_model(InvokeModelRequest) -> InvokeModelResponse, GENERATION;
+
+        /// Counts the input tokens of a request without running the model.
+        count_tokens(CountTokensRequest) -> CountTokensResponse, UNARY;
+
+        /// Assesses content with a guardrail without running a model.
+        apply_guardrail(ApplyGuardrailRequest) -> ApplyGuardrailResponse, UNARY;
+
+        /// Runs single checks on content without a configured guardrail.
+        invoke_guardrail_checks(InvokeGuardrailChecksRequest) -> InvokeGuardrailChecksResponse, UNARY;
+
+        /// Starts a job whose result is written to S3. The client does not retry it: set a `client_request_token` and retry
+        /// with the same token if you need a retry.
+        start_async_invoke(StartAsyncInvokeRequest) -> StartAsyncInvokeResponse, START_JOB;
+
+        /// Returns the state of a job.
+        get_async_invoke(GetAsyncInvokeRequest) -> GetAsyncInvokeResponse, UNARY;
+
+        /// Lists one page of the account's jobs.
+        list_async_invokes(ListAsyncInvokesRequest) -> ListAsyncInvokesResponse, UNARY;
+    }
+
+    /// Sends messages to a model and streams its response.
     ///
-    /// Returns once the first event is there: until then the service retries by itself, and a failure is an error of
-    /// this method. Takes a [`ConverseStreamRequest`], or a [`tonic::Request`] of one with metadata and a timeout of its
-    /// own.
+    /// Returns when the first event is available. Until then the gateway and the client retry, and an error is an error of
+    /// this method. The argument is a [`ConverseStreamRequest`], or a [`tonic::Request`] of one with its own metadata and
+    /// timeout.
     ///
     /// # Errors
-    /// [`Error::Rpc`] with what went wrong at Bedrock, at the service or on the way.
+    /// [`Error::Rpc`] with the error of Bedrock, of the gateway or of the connection.
     pub async fn converse_stream(
         &self,
         request: impl IntoRequest<ConverseStreamRequest>,
     ) -> Result<ConverseStream, Error> {
-        let (request, deadline) = self.prepare(request);
-        let mut grpc = self.grpc();
-        let response = deadline.bound(grpc.converse_stream(request)).await?;
+        let send = |mut grpc: BedrockRuntimeServiceClient<Channel>, request| async move {
+            grpc.converse_stream(request).await
+        };
+        let (response, deadline) = self.call(request, &GENERATION, send).await?;
         Ok(ConverseStream::new(response, deadline))
     }
 
-    /// The generated client over the same connection, with the same message limits, for whatever this crate does not
-    /// wrap. Timeout and metadata of this client do not apply to it.
+    /// The generated client of the same connection, with the same message limits, for the other streams. The settings of this
+    /// client do not apply to it.
     #[must_use]
     pub fn grpc(&self) -> BedrockRuntimeServiceClient<Channel> {
         self.grpc.clone()
     }
 
-    /// The request with this client's metadata and timeout, where it has none of its own, and when it has to be over.
-    fn prepare<T>(&self, request: impl IntoRequest<T>) -> (Request<T>, Deadline) {
-        let mut request = request.into_request();
-        for entry in self.metadata.iter() {
-            if let KeyAndValueRef::Ascii(key, value) = entry
-                && !request.metadata().contains_key(key.as_str())
-            {
-                request.metadata_mut().insert(key.clone(), value.clone());
-            }
-        }
-        if let Some(timeout) = self.timeout
-            && !request.metadata().contains_key(deadline::GRPC_TIMEOUT)
-        {
-            request.set_timeout(timeout.min(deadline::LONGEST));
-        }
-        let deadline = Deadline::of(request.metadata());
-        (request, deadline)
+    /// Sends one request, with retries before the response headers.
+    async fn call<M, T, F>(
+        &self,
+        request: impl IntoRequest<M>,
+        method: &MethodPolicy,
+        send: impl Fn(BedrockRuntimeServiceClient<Channel>, Request<M>) -> F,
+    ) -> Result<(tonic::Response<T>, Deadline), Error>
+    where
+        M: Clone,
+        F: Future<Output = Result<tonic::Response<T>, Status>>,
+    {
+        let request = self.settings.prepare(request, method);
+        let policy = if method.retries { self.settings.retry.clone() } else { RetryPolicy::disabled() };
+        let send_attempt = |previous_attempts| send(self.grpc(), request.attempt(previous_attempts));
+        let response = run_with_retries(&policy, &self.settings.throttle, request.deadline, send_attempt).await?;
+        Ok((response, request.deadline))
     }
 }
 
-/// Metadata may hold credentials, so it is left out.
+/// The metadata may contain credentials. It is not shown.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Client").field("timeout", &self.settings.timeout).finish_non_exhaustive()
     }
 }

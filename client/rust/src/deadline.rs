@@ -1,29 +1,25 @@
-//! When a call has to be over. tonic sends `grpc-timeout` but holds a call to it only until its headers arrive, and ends it
-//! as CANCELLED; a gRPC client ends it as DEADLINE_EXCEEDED, its stream included.
-//! <https://grpc.io/docs/guides/deadlines/>
+//! The deadline of a call.
+//!
+//! tonic sends `grpc-timeout`, but it enforces the timeout only until the response headers arrive, and it reports CANCELLED.
+//! A gRPC client must report DEADLINE_EXCEEDED, also in the middle of a stream. <https://grpc.io/docs/guides/deadlines/>
 
 use std::future::Future;
 use std::time::Duration;
 
+use bedrock_grpc_schema::grpc_timeout;
 use tokio::time::{Instant, timeout_at};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::Error;
-
-pub(crate) const GRPC_TIMEOUT: &str = "grpc-timeout";
-
-/// The most that `grpc-timeout` can say: eight digits of hours. tonic panics beyond it.
-pub(crate) const LONGEST: Duration = Duration::from_secs(99_999_999 * 3600);
-
-/// The end of a call's time, if it has one.
+/// The instant at which a call must end, if it has one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// As the request's `grpc-timeout` says, from now on. A malformed one is left for the service to refuse.
-    pub(crate) fn of(metadata: &MetadataMap) -> Self {
-        let timeout = metadata.get(GRPC_TIMEOUT).and_then(|value| parse(value.to_str().ok()?));
+    /// The deadline of a request with this metadata that starts now. A malformed `grpc-timeout` sets no deadline here,
+    /// because the gateway rejects it.
+    pub(crate) fn from_metadata(metadata: &MetadataMap) -> Self {
+        let timeout = metadata.get(grpc_timeout::HEADER).and_then(|value| grpc_timeout::parse(value.to_str().ok()?));
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
@@ -31,44 +27,32 @@ impl Deadline {
         self.0
     }
 
-    /// Runs `call` no longer than the deadline.
-    pub(crate) async fn bound<T>(self, call: impl Future<Output = Result<T, Status>>) -> Result<T, Error> {
-        let Some(at) = self.0 else { return call.await.map_err(Error::from) };
+    /// The time that is left. `None` without a deadline.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Awaits `call`, but not longer than the deadline.
+    pub(crate) async fn enforce<T>(self, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        let Some(at) = self.0 else { return call.await };
         match timeout_at(at, call).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(status)) => Err(self.name(status).into()),
-            Err(_) => Err(exceeded().into()),
+            Ok(result) => result.map_err(|status| self.correct_status(status)),
+            Err(_) => Err(deadline_exceeded()),
         }
     }
 
-    /// tonic's timers, on either side, may win against ours by a hair; their CANCELLED has no details.
-    pub(crate) fn name(self, status: Status) -> Status {
-        let over = self.0.is_some_and(|at| at <= Instant::now());
-        if over && status.code() == Code::Cancelled && status.details().is_empty() { exceeded() } else { status }
+    /// Replaces the CANCELLED of a tonic timer, which may fire just before ours, by DEADLINE_EXCEEDED. tonic's own status
+    /// has no details.
+    pub(crate) fn correct_status(self, status: Status) -> Status {
+        let has_passed = self.0.is_some_and(|at| at <= Instant::now());
+        let is_tonics_timer = status.code() == Code::Cancelled && status.details().is_empty();
+        if has_passed && is_tonics_timer { deadline_exceeded() } else { status }
     }
 }
 
-pub(crate) fn exceeded() -> Status {
-    Status::deadline_exceeded("the call took longer than its timeout")
-}
-
-/// Up to eight digits and a unit.
-/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
-fn parse(value: &str) -> Option<Duration> {
-    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
-    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let number: u64 = digits.parse().ok()?;
-    Some(match unit {
-        "H" => Duration::from_secs(number * 3600),
-        "M" => Duration::from_secs(number * 60),
-        "S" => Duration::from_secs(number),
-        "m" => Duration::from_millis(number),
-        "u" => Duration::from_micros(number),
-        "n" => Duration::from_nanos(number),
-        _ => return None,
-    })
+/// The status of a call that exceeds its deadline on this side.
+pub(crate) fn deadline_exceeded() -> Status {
+    Status::deadline_exceeded("the call exceeded its deadline")
 }
 
 #[cfg(test)]
@@ -76,42 +60,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_unit_is_read() {
-        for (text, nanos) in [
-            ("1H", 3_600_000_000_000),
-            ("2M", 120_000_000_000),
-            ("3S", 3_000_000_000),
-            ("4m", 4_000_000),
-            ("5u", 5_000),
-            ("6n", 6),
-        ] {
-            assert_eq!(parse(text), Some(Duration::from_nanos(nanos)), "{text}");
-        }
-        assert_eq!(parse("99999999H"), Some(LONGEST));
-    }
-
-    #[test]
-    fn what_is_malformed_sets_no_deadline() {
-        for text in ["", "S", "1", "+1S", "-1S", "123456789S", "1s", "1 S", "1é"] {
-            assert_eq!(parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_longest_timeout_is_one_that_tonic_can_write() {
+    fn tonic_can_write_the_longest_timeout() {
         let mut request = tonic::Request::new(());
-        request.set_timeout(Duration::MAX.min(LONGEST));
-        assert_eq!(request.metadata().get(GRPC_TIMEOUT).unwrap(), "99999999H");
+        request.set_timeout(Duration::MAX.min(grpc_timeout::MAX));
+        assert_eq!(request.metadata().get(grpc_timeout::HEADER).unwrap(), "99999999H");
     }
 
     #[tokio::test]
-    async fn a_late_cancelled_without_details_is_the_deadline_and_any_other_is_not() {
+    async fn cancelled_without_details_after_the_deadline_becomes_deadline_exceeded() {
         let past = Deadline(Some(Instant::now()));
         let none = Deadline(None);
-        let own = || Status::cancelled("Timeout expired");
-        assert_eq!(past.name(own()).code(), Code::DeadlineExceeded);
-        assert_eq!(none.name(own()).code(), Code::Cancelled);
-        assert_eq!(past.name(Status::with_details(Code::Cancelled, "", "x".into())).code(), Code::Cancelled);
-        assert_eq!(past.name(Status::unavailable("")).code(), Code::Unavailable);
+        let from_tonic = || Status::cancelled("Timeout expired");
+        assert_eq!(past.correct_status(from_tonic()).code(), Code::DeadlineExceeded);
+        assert_eq!(none.correct_status(from_tonic()).code(), Code::Cancelled);
+        let with_details = Status::with_details(Code::Cancelled, "", "x".into());
+        assert_eq!(past.correct_status(with_details).code(), Code::Cancelled);
+        assert_eq!(past.correct_status(Status::unavailable("")).code(), Code::Unavailable);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_exceeds_its_deadline_ends_at_the_deadline() {
+        let deadline = Deadline(Some(Instant::now() + Duration::from_secs(5)));
+        let started = Instant::now();
+        let status = deadline.enforce(std::future::pending::<Result<(), Status>>()).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(started.elapsed(), Duration::from_secs(5));
+        assert_eq!(deadline.remaining(), Some(Duration::ZERO));
     }
 }

@@ -1,25 +1,27 @@
-//! Client of bedrock-grpc, the gRPC service in front of Amazon Bedrock's runtime API.
+//! A client of bedrock-grpc, the gRPC gateway for Amazon Bedrock's runtime API.
 //!
-//! The messages are the schema's own ([`v1`]), and what they mean, in which units and limits, stands in their documentation.
-//! This crate adds what a caller would otherwise write again and again: a [`Client`] with a deadline and headers for each
-//! call, answers that say where they came from ([`Answer`], [`ConverseStream`]), an [`Accumulator`] that makes a whole answer
-//! of a stream, an [`Error`] that says what to do about it, the values of open [`vocabulary`]s, and short ways to
-//! [`build`] requests and to read answers ([`ConverseResponseExt`], [`EventExt`]). It needs no AWS SDK and no AWS
-//! credentials: those are the service's.
+//! The messages are those of the schema ([`v1`]). Their documentation gives meaning, units and limits. This crate adds:
+//!
+//! - [`Client`], with a deadline, metadata and retries for each call; [`ClientBuilder`] has TLS and credentials;
+//! - [`Response`] and [`ConverseStream`], with request ID, Region and number of attempts;
+//! - [`Accumulator`], which builds a complete response from the events of a stream;
+//! - [`Error`], with reason, retry delay, violated fields and request ID;
+//! - short ways to [`build`] requests and to read responses ([`ConverseResponseExt`], [`EventExt`]);
+//! - the known values of open [`vocabulary`] fields.
+//!
+//! It needs no AWS SDK and no AWS credentials: the gateway has them.
 //!
 //! # A conversation with a tool
 //!
-//! The caller owns the transcript: each call carries all of it, and each answer is appended to it word for word.
+//! The caller keeps the conversation: each call carries all messages, and each response is appended unchanged.
 //!
 //! ```no_run
-//! use std::time::Duration;
-//!
 //! use bedrock_grpc_client::build::{system, tool, tool_result_json, tools, user};
 //! use bedrock_grpc_client::v1::ConverseRequest;
 //! use bedrock_grpc_client::{Client, ConverseResponseExt as _, Error};
 //!
 //! # async fn example() -> Result<(), Error> {
-//! let client = Client::connect("http://127.0.0.1:50051").await?.with_timeout(Duration::from_secs(60));
+//! let client = Client::connect("http://127.0.0.1:50051").await?;
 //!
 //! let mut request = ConverseRequest {
 //!     model_id: Some("amazon.nova-lite-v1:0".to_owned()),
@@ -33,25 +35,25 @@
 //!     ..ConverseRequest::default()
 //! };
 //!
-//! let answer = loop {
-//!     let answer = client.converse(request.clone()).await?;
+//! let response = loop {
+//!     let response = client.converse(request.clone()).await?;
 //!     let results: Vec<_> =
-//!         answer.tool_uses().map(|call| tool_result_json(call.id, r#"{"celsius": 18, "sky": "clear"}"#)).collect();
+//!         response.tool_uses().map(|call| tool_result_json(call.id, r#"{"celsius": 18, "sky": "clear"}"#)).collect();
 //!     if results.is_empty() {
-//!         break answer;
+//!         break response;
 //!     }
-//!     request.messages.extend(answer.message().cloned());
+//!     request.messages.extend(response.message().cloned());
 //!     request.messages.push(user(results));
 //! };
-//! println!("{} ({}, {:?})", answer.text(), answer.stop_reason(), answer.request_id());
+//! println!("{} ({}, {:?})", response.text(), response.stop_reason(), response.request_id());
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # A stream
 //!
-//! Show the text as it comes and keep the whole answer for the next turn. [`ConverseStream::collect`] does the latter
-//! alone.
+//! Show the text while it arrives, and keep the complete response for the next turn. [`ConverseStream::collect`] does only the
+//! latter.
 //!
 //! ```no_run
 //! use bedrock_grpc_client::build::user;
@@ -66,20 +68,20 @@
 //!         ..ConverseStreamRequest::default()
 //!     })
 //!     .await?;
-//! let mut whole = Accumulator::default();
+//! let mut accumulator = Accumulator::default();
 //! while let Some(event) = stream.next_event().await? {
 //!     print!("{}", event.text_delta().unwrap_or_default());
-//!     whole.push(&event);
+//!     accumulator.push(&event);
 //! }
-//! let answer = whole.finish()?;
-//! println!("\n{} tokens", answer.usage.unwrap_or_default().output_tokens());
+//! let response = accumulator.finish()?;
+//! println!("\n{} tokens", response.usage.unwrap_or_default().output_tokens());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # Failures
+//! # Errors
 //!
-//! The service has retried what it may; what arrives says whether and when to try once more.
+//! The gateway and the client have retried what can be retried. The error says whether and when another attempt can help.
 //!
 //! ```no_run
 //! use bedrock_grpc_client::{Client, v1::ConverseRequest, vocabulary::reason};
@@ -88,16 +90,16 @@
 //! if let Err(error) = client.converse(request).await {
 //!     match error.reason() {
 //!         Some(reason::VALIDATION) => eprintln!("{} {:?}", error.message(), error.field_violations()),
-//!         _ if error.is_retryable() => eprintln!("again in {:?}", error.retry_delay()),
-//!         _ => eprintln!("{error}; Bedrock's request {:?}", error.request_id()),
+//!         _ if error.is_retryable() => eprintln!("retry in {:?}", error.retry_delay()),
+//!         _ => eprintln!("{error}; Bedrock's request ID is {:?}", error.request_id()),
 //!     }
 //! }
 //! # }
 //! ```
 //!
-//! # Metadata for one call
+//! # Metadata of a single call
 //!
-//! A clone of the client is cheap, and a [`tonic::Request`] goes wherever a message goes:
+//! A clone of the client is cheap. Each method also takes a [`tonic::Request`]:
 //!
 //! ```no_run
 //! use bedrock_grpc_client::{Client, Error, tonic, v1::ConverseRequest};
@@ -114,25 +116,32 @@
 //! ```
 
 mod accumulator;
-mod answer;
 pub mod build;
+mod call_settings;
 mod client;
+mod client_builder;
+mod connect;
 mod deadline;
-mod endpoint;
 mod error;
+mod method_policy;
 mod read;
+mod response;
+mod response_metadata;
+mod retry;
 mod stream;
 pub mod vocabulary;
 
 pub use bedrock_grpc_schema::runtime::v1;
-/// One event of a streamed answer: `message_start`, `content_block_delta` and so on.
+/// One event of a streamed response: `message_start`, `content_block_delta` and so on.
 pub use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
 pub use tonic;
 pub use tonic_types;
 
 pub use accumulator::{Accumulator, AssembleError};
-pub use answer::Answer;
-pub use client::{Client, MESSAGE_LIMIT};
-pub use error::{Error, Failure};
+pub use client::{Client, MAX_MESSAGE_SIZE};
+pub use client_builder::ClientBuilder;
+pub use error::{Error, RpcError};
 pub use read::{ConverseResponseExt, EventExt, ToolUse};
+pub use response::Response;
+pub use retry::RetryPolicy;
 pub use stream::ConverseStream;

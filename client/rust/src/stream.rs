@@ -1,94 +1,96 @@
-//! A streamed answer.
+//! A streamed response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::{ConverseResponse, ConverseStreamResponse};
 use futures::{Stream, StreamExt as _};
 use tokio::time::{Sleep, sleep_until};
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status, Streaming};
 
-use crate::answer::{Headers, REQUEST_ID};
-use crate::deadline::{self, Deadline};
-use crate::{Accumulator, Error, Event};
+use crate::accumulator::Accumulator;
+use crate::deadline::{Deadline, deadline_exceeded};
+use crate::error::Error;
+use crate::response_metadata::{REQUEST_ID, ResponseMetadata};
 
-/// The events of a streamed answer, in order: `MessageStart`; for each content block `ContentBlockStart` (tools and images
-/// only), `ContentBlockDelta` and `ContentBlockStop`; then `MessageStop` with the stop reason and `Metadata` with usage.
+/// The events of a streamed response, in order: `MessageStart`; for each content block `ContentBlockStart` (tools and images
+/// only), `ContentBlockDelta` and `ContentBlockStop`; then `MessageStop` with the stop reason and `Metadata` with the usage.
 ///
-/// Read it as a [`Stream`], with [`next_event`](Self::next_event), or whole with [`collect`](Self::collect). A stream that
-/// breaks off ends in an error, never as a success; after an error nothing follows. Dropping it cancels the call.
+/// Read it as a [`Stream`], with [`next_event`](Self::next_event), or completely with [`collect`](Self::collect). A stream
+/// that breaks ends with an error. Nothing follows an error. Dropping the stream cancels the call.
 ///
-/// Nothing is read ahead beyond HTTP/2's flow control window: a slow reader slows the sender.
+/// The client reads ahead at most one HTTP/2 flow-control window: a slow reader slows the sender.
 #[derive(Debug)]
 pub struct ConverseStream {
-    /// Gone once the stream has ended, so that the call is over at both ends.
+    /// `None` after the end of the stream. Dropping it ends the call on both sides.
     events: Option<Streaming<ConverseStreamResponse>>,
-    headers: Headers,
+    metadata: ResponseMetadata,
     deadline: Deadline,
     expires: Option<Pin<Box<Sleep>>>,
 }
 
 impl ConverseStream {
     pub(crate) fn new(response: Response<Streaming<ConverseStreamResponse>>, deadline: Deadline) -> Self {
-        let (headers, events, _) = response.into_parts();
+        let (metadata, events, _) = response.into_parts();
         let expires = deadline.instant().map(|at| Box::pin(sleep_until(at)));
-        Self { events: Some(events), headers: Headers(headers), deadline, expires }
+        Self { events: Some(events), metadata: ResponseMetadata(metadata), deadline, expires }
     }
 
-    /// Bedrock's id of the request (`x-amzn-requestid`), which AWS support asks for.
+    /// Bedrock's request ID (`x-amzn-requestid`). AWS support needs it.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.headers.request_id()
+        self.metadata.request_id()
     }
 
-    /// The Region that answers (`bedrock-grpc-region`), for example `eu-central-1`.
+    /// The AWS Region that serves the request (`bedrock-grpc-region`), for example `eu-central-1`.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.headers.region()
+        self.metadata.region()
     }
 
-    /// How often the service asked Bedrock until the first event came (`bedrock-grpc-attempts`); 1 if it never had to
-    /// retry.
+    /// The number of requests that the gateway sent to Bedrock until the first event (`bedrock-grpc-attempts`). It is 1
+    /// without a retry.
     #[must_use]
     pub fn attempts(&self) -> Option<u32> {
-        self.headers.attempts()
+        self.metadata.attempts()
     }
 
-    /// The answer's initial metadata.
+    /// The initial metadata of the response.
     #[must_use]
     pub fn metadata(&self) -> &MetadataMap {
-        &self.headers.0
+        &self.metadata.0
     }
 
-    /// The next event; `None` at the end. Cancel safe: an event is returned or stays for the next call.
+    /// Returns the next event, or `None` at the end. Cancel safe: no event is lost if the future is dropped.
     ///
     /// # Errors
-    /// [`Error::Rpc`] if the answer breaks off, by Bedrock's doing (with its reason), the deadline's, or the network's.
+    /// [`Error::Rpc`] if the stream breaks: because of Bedrock (with its reason), the deadline or the network.
     pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
         self.next().await.transpose()
     }
 
-    /// Reads the stream to its end and makes of it the answer that Converse would have given. To watch the events as
-    /// well, feed them to an [`Accumulator`].
+    /// Reads the stream to its end and returns the response that Converse would return. To see the events too, push them to
+    /// an [`Accumulator`].
     ///
     /// # Errors
-    /// [`Error::Rpc`] if the answer breaks off, and [`Error::Assemble`] if its events make no whole answer. What came
-    /// before is lost with it.
+    /// [`Error::Rpc`] if the stream breaks, and [`Error::Assemble`] if its events do not form a complete response. The events
+    /// that arrived before are lost.
     pub async fn collect(mut self) -> Result<ConverseResponse, Error> {
-        let mut answer = Accumulator::default();
+        let mut accumulator = Accumulator::default();
         while let Some(event) = self.next_event().await? {
-            answer.push(&event);
+            accumulator.push(&event);
         }
         let request_id = || self.request_id().map(str::to_owned);
-        answer.finish().map_err(|problem| Error::Assemble { request_id: request_id(), problem })
+        accumulator.finish().map_err(|problem| Error::Assemble { request_id: request_id(), problem })
     }
 
     fn fail(&mut self, status: Status) -> Error {
         self.events = None;
-        let mut status = self.deadline.name(status);
-        // A connection that breaks has no trailers to name the request in; the headers did.
-        if let Some(id) = self.headers.0.get(REQUEST_ID)
+        let mut status = self.deadline.correct_status(status);
+        // A broken connection has no trailers. The headers had the request ID.
+        if let Some(id) = self.metadata.0.get(REQUEST_ID)
             && !status.metadata().contains_key(REQUEST_ID)
         {
             let id = id.clone();
@@ -108,10 +110,10 @@ impl Stream for ConverseStream {
             if let Some(expires) = &mut this.expires
                 && expires.as_mut().poll(cx).is_ready()
             {
-                return Poll::Ready(Some(Err(this.fail(deadline::exceeded()))));
+                return Poll::Ready(Some(Err(this.fail(deadline_exceeded()))));
             }
             match ready!(events.poll_next_unpin(cx)) {
-                // A kind of event from a schema newer than this one has no member here.
+                // An event of a newer schema has no member here.
                 Some(Ok(ConverseStreamResponse { member: None })) => {}
                 Some(Ok(ConverseStreamResponse { member: Some(event) })) => return Poll::Ready(Some(Ok(event))),
                 Some(Err(status)) => return Poll::Ready(Some(Err(this.fail(status)))),

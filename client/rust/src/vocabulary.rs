@@ -1,9 +1,11 @@
 //! The known values of the schema's open vocabularies.
 //!
-//! They are `string` fields in the schema, because AWS adds values all the time (AIP-126): a value that is not here may
-//! come back in an answer, and may be sent. What each value means stands in the comment of its field.
+//! They are `string` fields in the schema, because AWS often adds values (AIP-126). A response may contain a value that is
+//! not listed here, and a request may too. The comment of each field explains its values.
 
-/// Modules of string constants. The tests hold them against the schema's comments.
+pub mod reason;
+
+/// Modules of string constants. A test compares them with the schema's comments.
 macro_rules! vocabularies {
     ($($(#[$module_doc:meta])* $module:ident { $($(#[$doc:meta])* $name:ident = $value:literal,)* })*) => {
         $(
@@ -19,23 +21,23 @@ macro_rules! vocabularies {
 }
 
 vocabularies! {
-    /// Who speaks: [`Message.role`](crate::v1::Message::role).
+    /// The author of a message: [`Message.role`](crate::v1::Message::role).
     role {
-        /// The user, and the results of tools.
+        /// The user. Tool results have this role too.
         USER = "user",
         /// The model.
         ASSISTANT = "assistant",
-        /// Adds and removes tools in mid-conversation.
+        /// Adds and removes tools within a conversation.
         SYSTEM = "system",
     }
 
     /// Why the model stopped: [`ConverseResponse.stop_reason`](crate::v1::ConverseResponse::stop_reason).
     stop_reason {
-        /// The answer is finished.
+        /// The response is complete.
         END_TURN = "end_turn",
-        /// The model wants tools run.
+        /// The model requests tools.
         TOOL_USE = "tool_use",
-        /// The answer reached `max_tokens`, or the model's own limit, and is cut off.
+        /// The response reached `max_tokens` or the model's own limit. It is incomplete.
         MAX_TOKENS = "max_tokens",
         /// The model generated one of the request's stop sequences.
         STOP_SEQUENCE = "stop_sequence",
@@ -47,7 +49,7 @@ vocabularies! {
         MALFORMED_MODEL_OUTPUT = "malformed_model_output",
         /// The model's tool request is malformed.
         MALFORMED_TOOL_USE = "malformed_tool_use",
-        /// The conversation and the answer exceed the model's context window.
+        /// The conversation and the response exceed the model's context window.
         MODEL_CONTEXT_WINDOW_EXCEEDED = "model_context_window_exceeded",
     }
 
@@ -141,7 +143,7 @@ vocabularies! {
         WEBM = "webm",
     }
 
-    /// Speed against price: [`ServiceTier.type`](crate::v1::ServiceTier::type).
+    /// Priority and price: [`ServiceTier.type`](crate::v1::ServiceTier::type).
     service_tier {
         /// The fastest, at a premium.
         PRIORITY = "priority",
@@ -161,7 +163,7 @@ vocabularies! {
         OPTIMIZED = "optimized",
     }
 
-    /// How much the model may spend on its answer: [`OutputConfig.effort`](crate::v1::OutputConfig::effort).
+    /// The effort that the model may spend on its response: [`OutputConfig.effort`](crate::v1::OutputConfig::effort).
     effort {
         /// Little.
         LOW = "low",
@@ -181,9 +183,9 @@ vocabularies! {
         JSON_SCHEMA = "json_schema",
     }
 
-    /// Who runs a tool: [`ToolUseBlock.type`](crate::v1::ToolUseBlock::type).
+    /// The party that runs a tool: [`ToolUseBlock.type`](crate::v1::ToolUseBlock::type).
     tool_use_type {
-        /// Bedrock or the model provider.
+        /// Bedrock or the model provider runs it.
         SERVER_TOOL_USE = "server_tool_use",
     }
 
@@ -191,93 +193,52 @@ vocabularies! {
     tool_result_status {
         /// The tool succeeded.
         SUCCESS = "success",
-        /// The tool failed; the result says how.
+        /// The tool failed. The result contains the error.
         ERROR = "error",
     }
 
     /// [`CachePointBlock.type`](crate::v1::CachePointBlock::type).
     cache_point_type {
-        /// The only type so far.
+        /// The only type.
         DEFAULT = "default",
     }
 
-    /// How long a cache entry lives: [`CachePointBlock.ttl`](crate::v1::CachePointBlock::ttl).
+    /// The lifetime of a cache entry: [`CachePointBlock.ttl`](crate::v1::CachePointBlock::ttl).
     cache_ttl {
         /// Five minutes.
         FIVE_MINUTES = "5m",
-        /// One hour; some models only.
+        /// One hour. Only some models support it.
         ONE_HOUR = "1h",
     }
 
     /// [`GuardrailConfiguration.trace`](crate::v1::GuardrailConfiguration::trace).
     guardrail_trace {
-        /// The answer holds the guardrail's trace.
+        /// The response contains the guardrail's trace.
         ENABLED = "enabled",
-        /// It does not. The default.
+        /// The response contains no trace. This is the default.
         DISABLED = "disabled",
-        /// The trace also lists what was assessed and not detected.
+        /// The trace also lists content that was assessed and not detected.
         ENABLED_FULL = "enabled_full",
     }
 
     /// When the guardrail assesses a stream:
     /// [`GuardrailStreamConfiguration.stream_processing_mode`](crate::v1::GuardrailStreamConfiguration::stream_processing_mode).
     guardrail_stream_processing_mode {
-        /// Before each part is sent. The default.
+        /// Before each part is sent. This is the default.
         SYNC = "sync",
-        /// In the background, while parts are sent at once.
+        /// In the background. Parts are sent immediately.
         ASYNC = "async",
     }
 
     /// [`GuardrailConverseTextBlock.qualifiers`](crate::v1::GuardrailConverseTextBlock::qualifiers).
     guardrail_qualifier {
-        /// The source that the answer must be grounded in.
+        /// The source that the response must be grounded in.
         GROUNDING_SOURCE = "grounding_source",
         /// The user's question.
         QUERY = "query",
         /// The content to assess.
         GUARD_CONTENT = "guard_content",
     }
-}
-
-/// The reasons of failures: [`Error::reason`](crate::Error::reason). An exception of Bedrock's that is not here has its own
-/// name in UPPER_SNAKE, an answer without a name is `HTTP_` and its status.
-pub mod reason {
-    /// ValidationException: the request is wrong, as Bedrock or the service sees it.
-    pub const VALIDATION: &str = "VALIDATION";
-    /// AccessDeniedException: the service's AWS identity may not use the model.
-    pub const ACCESS_DENIED: &str = "ACCESS_DENIED";
-    /// ResourceNotFoundException: there is no such model, profile or prompt.
-    pub const RESOURCE_NOT_FOUND: &str = "RESOURCE_NOT_FOUND";
-    /// ThrottlingException: too many requests or tokens, per minute or per day.
-    pub const THROTTLING: &str = "THROTTLING";
-    /// ServiceQuotaExceededException: a quota of the account is used up.
-    pub const SERVICE_QUOTA_EXCEEDED: &str = "SERVICE_QUOTA_EXCEEDED";
-    /// ServiceUnavailableException: Bedrock is overloaded or down.
-    pub const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
-    /// ModelNotReadyException: the model is being loaded.
-    pub const MODEL_NOT_READY: &str = "MODEL_NOT_READY";
-    /// InternalServerException: Bedrock failed.
-    pub const INTERNAL_SERVER: &str = "INTERNAL_SERVER";
-    /// ModelTimeoutException: the model took too long.
-    pub const MODEL_TIMEOUT: &str = "MODEL_TIMEOUT";
-    /// ModelErrorException: the model failed.
-    pub const MODEL_ERROR: &str = "MODEL_ERROR";
-    /// ModelStreamErrorException: the model failed in mid-stream.
-    pub const MODEL_STREAM_ERROR: &str = "MODEL_STREAM_ERROR";
-    /// ConflictException: something else changes the same resource.
-    pub const CONFLICT: &str = "CONFLICT";
-    /// The service's own AWS credentials are missing or refused.
-    pub const GATEWAY_CREDENTIALS: &str = "GATEWAY_CREDENTIALS";
-    /// Bedrock's answer ended early.
-    pub const STREAM_TRUNCATED: &str = "STREAM_TRUNCATED";
-    /// Bedrock's answer cannot be read.
-    pub const DATA_LOSS: &str = "DATA_LOSS";
-    /// Bedrock sent no first event in time.
-    pub const FIRST_EVENT_TIMEOUT: &str = "FIRST_EVENT_TIMEOUT";
-    /// Bedrock's stream fell silent.
-    pub const IDLE_TIMEOUT: &str = "IDLE_TIMEOUT";
-    /// This instance of the service is shutting down; retry at once.
-    pub const DRAINING: &str = "DRAINING";
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The client against a real gRPC server on a socket, with canned answers: what goes out, and what comes back.
+//! The client with a real gRPC server on a socket that returns fixed responses.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -12,26 +12,29 @@ use bedrock_grpc_client::tonic::transport::Server;
 use bedrock_grpc_client::tonic::{Code, Request, Response, Status};
 use bedrock_grpc_client::tonic_types::{ErrorDetails, StatusExt as _};
 use bedrock_grpc_client::v1::bedrock_runtime_service_server::{BedrockRuntimeService, BedrockRuntimeServiceServer};
-use bedrock_grpc_client::v1::{ConverseRequest, ConverseResponse, ConverseStreamRequest, ConverseStreamResponse};
-use bedrock_grpc_client::{Client, ConverseResponseExt as _, Error, Event, EventExt as _};
+use bedrock_grpc_client::v1::{
+    ConverseRequest, ConverseResponse, ConverseStreamRequest, ConverseStreamResponse, StartAsyncInvokeRequest,
+    StartAsyncInvokeResponse,
+};
+use bedrock_grpc_client::{Client, ClientBuilder, ConverseResponseExt as _, Error, Event, EventExt as _, RetryPolicy};
 use bedrock_grpc_schema::json;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
-/// Answers by the model id of the request, and remembers the request's metadata.
+/// Responds by the model ID of the request, and stores the request's metadata.
 #[derive(Clone, Default)]
-struct Canned {
-    seen: Arc<Mutex<MetadataMap>>,
+struct TestService {
+    received: Arc<Mutex<MetadataMap>>,
 }
 
-impl Canned {
-    fn seen(&self, key: &str) -> Option<String> {
-        Some(self.seen.lock().unwrap().get(key)?.to_str().unwrap().to_owned())
+impl TestService {
+    fn received(&self, key: &str) -> Option<String> {
+        Some(self.received.lock().unwrap().get(key)?.to_str().unwrap().to_owned())
     }
 }
 
-fn answered<T>(message: T) -> Response<T> {
+fn with_headers<T>(message: T) -> Response<T> {
     let mut response = Response::new(message);
     for (key, value) in
         [("x-amzn-requestid", "req-1"), ("bedrock-grpc-region", "eu-central-1"), ("bedrock-grpc-attempts", "2")]
@@ -67,32 +70,41 @@ fn events() -> Vec<ConverseStreamResponse> {
 }
 
 #[tonic::async_trait]
-impl BedrockRuntimeService for Canned {
+impl BedrockRuntimeService for TestService {
     async fn converse(&self, request: Request<ConverseRequest>) -> Result<Response<ConverseResponse>, Status> {
-        *self.seen.lock().unwrap() = request.metadata().clone();
+        *self.received.lock().unwrap() = request.metadata().clone();
         match request.get_ref().model_id() {
             "throttled" => Err(throttled()),
             "never" => std::future::pending().await,
+            "throttled.at.first" if request.metadata().get("grpc-previous-rpc-attempts").is_none() => Err(throttled()),
             "large" => {
-                // Beyond tonic's own 4 MiB.
+                // More than tonic's default limit of 4 MiB.
                 let text = "x".repeat(8 * 1024 * 1024);
                 let body = format!(r#"{{"output":{{"message":{{"content":[{{"text":"{text}"}}]}}}}}}"#);
-                Ok(answered(json::decode(body.as_bytes(), |_| ()).unwrap()))
+                Ok(with_headers(json::decode(body.as_bytes(), |_| ()).unwrap()))
             }
             _ => {
                 let body = br#"{"output":{"message":{"role":"assistant","content":[{"text":"Hello"}]}},"stopReason":"end_turn"}"#;
-                Ok(answered(json::decode(body, |_| ()).unwrap()))
+                Ok(with_headers(json::decode(body, |_| ()).unwrap()))
             }
         }
+    }
+
+    async fn start_async_invoke(
+        &self,
+        request: Request<StartAsyncInvokeRequest>,
+    ) -> Result<Response<StartAsyncInvokeResponse>, Status> {
+        *self.received.lock().unwrap() = request.metadata().clone();
+        Err(throttled())
     }
 
     async fn converse_stream(
         &self,
         request: Request<ConverseStreamRequest>,
     ) -> Result<Response<tonic::codegen::BoxStream<ConverseStreamResponse>>, Status> {
-        *self.seen.lock().unwrap() = request.metadata().clone();
+        *self.received.lock().unwrap() = request.metadata().clone();
         let some = |n| stream::iter(events().into_iter().take(n).map(Ok));
-        Ok(answered(match request.get_ref().model_id() {
+        Ok(with_headers(match request.get_ref().model_id() {
             "throttled" => return Err(throttled()),
             "throttled.after.3" => some(3).chain(stream::iter([Err(throttled())])).boxed(),
             "broken.after.3" => some(3).chain(stream::iter([Err(Status::unavailable("reset"))])).boxed(),
@@ -105,20 +117,24 @@ impl BedrockRuntimeService for Canned {
 }
 
 /// A server on a free port and a client of it. The server's task ends with the test's runtime.
-async fn start() -> (Canned, Client) {
-    let canned = Canned::default();
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let server = Server::builder().add_service(BedrockRuntimeServiceServer::new(canned.clone()));
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-    (canned, Client::connect(endpoint).await.unwrap())
+async fn start() -> (TestService, Client) {
+    start_with(|builder| builder).await
 }
 
-fn ask(model: &str) -> ConverseRequest {
+async fn start_with(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (TestService, Client) {
+    let service = TestService::default();
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = Server::builder().add_service(BedrockRuntimeServiceServer::new(service.clone()));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    (service, configure(Client::builder(endpoint)).connect().await.unwrap())
+}
+
+fn converse_request(model: &str) -> ConverseRequest {
     ConverseRequest { model_id: Some(model.to_owned()), messages: vec![user("Hi")], ..ConverseRequest::default() }
 }
 
-fn ask_stream(model: &str) -> ConverseStreamRequest {
+fn stream_request(model: &str) -> ConverseStreamRequest {
     ConverseStreamRequest {
         model_id: Some(model.to_owned()),
         messages: vec![user("Hi")],
@@ -127,41 +143,41 @@ fn ask_stream(model: &str) -> ConverseStreamRequest {
 }
 
 #[tokio::test]
-async fn an_answer_says_where_it_comes_from() {
-    let (canned, client) = start().await;
-    let answer = client.converse(ask("any")).await.unwrap();
-    assert_eq!((answer.text().as_str(), answer.stop_reason()), ("Hello", "end_turn"));
+async fn response_has_request_id_region_and_attempts() {
+    let (service, client) = start().await;
+    let response = client.converse(converse_request("any")).await.unwrap();
+    assert_eq!((response.text().as_str(), response.stop_reason()), ("Hello", "end_turn"));
     assert_eq!(
-        (answer.request_id(), answer.region(), answer.attempts()),
+        (response.request_id(), response.region(), response.attempts()),
         (Some("req-1"), Some("eu-central-1"), Some(2))
     );
-    assert!(canned.seen("user-agent").unwrap().starts_with("bedrock-grpc-client/"));
-    assert_eq!(canned.seen("grpc-timeout"), None);
+    assert!(service.received("user-agent").unwrap().starts_with("bedrock-grpc-rust/"));
+    assert_eq!(service.received("grpc-timeout").unwrap(), "600000m");
 }
 
 #[tokio::test]
-async fn timeout_and_metadata_go_out_and_a_requests_own_go_first() {
-    let (canned, client) = start().await;
+async fn timeout_and_metadata_are_sent_and_a_requests_own_take_precedence() {
+    let (service, client) = start().await;
     let client = client.with_timeout(Duration::from_secs(30)).with_metadata("traceparent", "00-1").unwrap();
-    client.converse(ask("any")).await.unwrap();
+    client.converse(converse_request("any")).await.unwrap();
     assert_eq!(
-        (canned.seen("grpc-timeout").unwrap().as_str(), canned.seen("traceparent").unwrap().as_str()),
+        (service.received("grpc-timeout").unwrap().as_str(), service.received("traceparent").unwrap().as_str()),
         ("30000000u", "00-1")
     );
-    let mut request = Request::new(ask_stream("any"));
+    let mut request = Request::new(stream_request("any"));
     request.set_timeout(Duration::from_secs(5));
     request.metadata_mut().insert("traceparent", "00-2".parse().unwrap());
     client.converse_stream(request).await.unwrap();
     assert_eq!(
-        (canned.seen("grpc-timeout").unwrap().as_str(), canned.seen("traceparent").unwrap().as_str()),
+        (service.received("grpc-timeout").unwrap().as_str(), service.received("traceparent").unwrap().as_str()),
         ("5000000u", "00-2")
     );
-    client.with_timeout(Duration::MAX).converse(ask("any")).await.unwrap();
-    assert_eq!(canned.seen("grpc-timeout").unwrap(), "99999999H");
+    client.with_timeout(Duration::MAX).converse(converse_request("any")).await.unwrap();
+    assert_eq!(service.received("grpc-timeout").unwrap(), "99999999H");
 }
 
 #[tokio::test]
-async fn metadata_that_cannot_be_sent_is_refused_and_its_value_is_not_told() {
+async fn invalid_metadata_is_rejected_and_its_value_is_not_shown() {
     let (_, client) = start().await;
     for (key, value) in [("a b", "secret"), ("trace-bin", "secret"), ("key", "secret\n"), ("", "secret")] {
         let error = client.clone().with_metadata(key, value).unwrap_err();
@@ -172,11 +188,11 @@ async fn metadata_that_cannot_be_sent_is_refused_and_its_value_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_failure_is_read_whole() {
+async fn error_exposes_all_details_of_the_status() {
     let (_, client) = start().await;
     for error in [
-        client.converse(ask("throttled")).await.unwrap_err(),
-        client.converse_stream(ask_stream("throttled")).await.unwrap_err(),
+        client.converse(converse_request("throttled")).await.unwrap_err(),
+        client.converse_stream(stream_request("throttled")).await.unwrap_err(),
     ] {
         assert_eq!((error.status(), error.reason()), (Code::ResourceExhausted, Some("THROTTLING")));
         assert_eq!((error.metadata("attempts"), error.request_id()), (Some("3"), Some("req-9")));
@@ -185,16 +201,47 @@ async fn a_failure_is_read_whole() {
 }
 
 #[tokio::test]
-async fn answers_may_be_larger_than_tonic_lets_them() {
-    let (_, client) = start().await;
-    assert_eq!(client.converse(ask("large")).await.unwrap().text().len(), 8 * 1024 * 1024);
+async fn throttled_call_is_retried_after_the_pushback() {
+    let (service, client) = start().await;
+    let started = std::time::Instant::now();
+    let response = client.converse(converse_request("throttled.at.first")).await.unwrap();
+    assert_eq!((response.text().as_str(), started.elapsed() >= Duration::from_millis(700)), ("Hello", true));
+    assert_eq!(service.received("grpc-previous-rpc-attempts").unwrap(), "1");
+    let without_retries = client.with_retry_policy(RetryPolicy::disabled());
+    let error = without_retries.converse(converse_request("throttled.at.first")).await.unwrap_err();
+    assert_eq!(error.reason(), Some("THROTTLING"));
 }
 
 #[tokio::test]
-async fn a_stream_is_read_event_by_event_or_whole() {
+async fn start_async_invoke_is_not_retried() {
+    let (service, client) = start().await;
+    let error = client.start_async_invoke(StartAsyncInvokeRequest::default()).await.unwrap_err();
+    assert_eq!((error.status(), error.is_retryable()), (Code::ResourceExhausted, true));
+    assert_eq!(service.received("grpc-previous-rpc-attempts"), None);
+}
+
+#[tokio::test]
+async fn builder_sends_credentials_and_does_not_show_them() {
+    let (service, client) = start_with(|builder| builder.bearer_token("secret").api_key("bgk_secret")).await;
+    client.converse(converse_request("any")).await.unwrap();
+    assert_eq!(service.received("authorization").unwrap(), "Bearer secret");
+    assert_eq!(service.received("x-api-key").unwrap(), "bgk_secret");
+    assert!(!format!("{client:?}").contains("secret"));
+    let error = Client::builder("http://localhost:1").bearer_token("secret\n").connect_lazy().unwrap_err();
+    assert!(matches!(error, Error::Metadata { .. }) && !format!("{error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn response_of_8_mib_is_accepted() {
+    let (_, client) = start().await;
+    assert_eq!(client.converse(converse_request("large")).await.unwrap().text().len(), 8 * 1024 * 1024);
+}
+
+#[tokio::test]
+async fn stream_is_read_by_event_or_collected() {
     let (_, client) = start().await;
     for model in ["any", "newer"] {
-        let mut stream = client.converse_stream(ask_stream(model)).await.unwrap();
+        let mut stream = client.converse_stream(stream_request(model)).await.unwrap();
         assert_eq!(
             (stream.request_id(), stream.region(), stream.attempts()),
             (Some("req-1"), Some("eu-central-1"), Some(2))
@@ -204,20 +251,20 @@ async fn a_stream_is_read_event_by_event_or_whole() {
         assert_eq!(rest.iter().filter_map(Event::text_delta).collect::<String>(), "Hello");
         assert!(stream.next_event().await.unwrap().is_none());
 
-        let answer = client.converse_stream(ask_stream(model)).await.unwrap().collect().await.unwrap();
-        assert_eq!((answer.text().as_str(), answer.stop_reason()), ("Hello", "end_turn"));
-        assert_eq!(answer.usage.unwrap().total_tokens(), 3);
+        let response = client.converse_stream(stream_request(model)).await.unwrap().collect().await.unwrap();
+        assert_eq!((response.text().as_str(), response.stop_reason()), ("Hello", "end_turn"));
+        assert_eq!(response.usage.unwrap().total_tokens(), 3);
     }
 }
 
 #[tokio::test]
-async fn a_stream_that_fails_says_why_once_and_ends() {
+async fn failed_stream_returns_one_error_and_then_ends() {
     let (_, client) = start().await;
-    // The second breaks without a word of its own on which request it was.
+    // The second error has no request ID of its own.
     for (model, code, request_id) in
         [("throttled.after.3", Code::ResourceExhausted, "req-9"), ("broken.after.3", Code::Unavailable, "req-1")]
     {
-        let mut stream = client.converse_stream(ask_stream(model)).await.unwrap();
+        let mut stream = client.converse_stream(stream_request(model)).await.unwrap();
         for _ in 0..3 {
             assert!(stream.next_event().await.unwrap().is_some());
         }
@@ -228,25 +275,25 @@ async fn a_stream_that_fails_says_why_once_and_ends() {
 }
 
 #[tokio::test]
-async fn a_stream_without_its_end_is_no_answer() {
+async fn stream_without_message_stop_cannot_be_collected() {
     let (_, client) = start().await;
-    let error = client.converse_stream(ask_stream("incomplete")).await.unwrap().collect().await.unwrap_err();
+    let error = client.converse_stream(stream_request("incomplete")).await.unwrap().collect().await.unwrap_err();
     assert!(matches!(error, Error::Assemble { .. }), "{error}");
     assert_eq!(error.request_id(), Some("req-1"));
 }
 
 #[tokio::test]
-async fn the_timeout_is_a_deadline_for_answers() {
+async fn unary_call_ends_at_its_timeout() {
     let (_, client) = start().await;
-    let error = client.with_timeout(Duration::from_millis(100)).converse(ask("never")).await.unwrap_err();
+    let error = client.with_timeout(Duration::from_millis(100)).converse(converse_request("never")).await.unwrap_err();
     assert_eq!(error.status(), Code::DeadlineExceeded, "{error}");
 }
 
 #[tokio::test]
-async fn the_timeout_is_a_deadline_for_whole_streams() {
+async fn stream_ends_at_its_timeout() {
     let (_, client) = start().await;
     let client = client.with_timeout(Duration::from_secs(1));
-    let mut stream = client.converse_stream(ask_stream("stall.after.3")).await.unwrap();
+    let mut stream = client.converse_stream(stream_request("stall.after.3")).await.unwrap();
     for _ in 0..3 {
         assert!(stream.next_event().await.unwrap().is_some());
     }
@@ -257,7 +304,7 @@ async fn the_timeout_is_a_deadline_for_whole_streams() {
 
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn https_is_tls_and_nothing_less() {
+async fn https_starts_a_tls_handshake() {
     use tokio::io::AsyncReadExt as _;
 
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
@@ -274,50 +321,50 @@ async fn https_is_tls_and_nothing_less() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_unix_socket_will_do() {
+async fn unix_socket_works() {
     let path = std::env::temp_dir().join(format!("bedrock-grpc-client-{}.sock", std::process::id()));
     _ = std::fs::remove_file(&path);
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
-    let server = Server::builder().add_service(BedrockRuntimeServiceServer::new(Canned::default()));
+    let server = Server::builder().add_service(BedrockRuntimeServiceServer::new(TestService::default()));
     tokio::spawn(server.serve_with_incoming(tokio_stream::wrappers::UnixListenerStream::new(listener)));
     let client = Client::connect(format!("unix:{}", path.display())).await.unwrap();
-    let answer = client.converse(ask("any")).await.unwrap();
+    let response = client.converse(converse_request("any")).await.unwrap();
     _ = std::fs::remove_file(&path);
-    assert_eq!(answer.text(), "Hello");
+    assert_eq!(response.text(), "Hello");
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_unavailable_before_the_answer_and_within_it() {
+async fn broken_connection_is_unavailable_before_and_within_a_response() {
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let (to_us, address) = tokio::sync::oneshot::channel();
-    // A runtime of its own: with it go the server's connections, all at once.
+    let (address_sender, address) = tokio::sync::oneshot::channel();
+    // Dropping this separate runtime closes all connections of the server.
     let server = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
             let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-            to_us.send(listener.local_addr().unwrap()).unwrap();
-            let server = Server::builder().add_service(BedrockRuntimeServiceServer::new(Canned::default()));
+            address_sender.send(listener.local_addr().unwrap()).unwrap();
+            let server = Server::builder().add_service(BedrockRuntimeServiceServer::new(TestService::default()));
             server.serve_with_incoming(TcpListenerStream::new(listener)).await
         });
         stopped.recv().unwrap();
     });
     let client = Client::connect(format!("http://{}", address.await.unwrap())).await.unwrap();
-    let mut stream = client.converse_stream(ask_stream("stall.after.3")).await.unwrap();
+    let mut stream = client.converse_stream(stream_request("stall.after.3")).await.unwrap();
     for _ in 0..3 {
         assert!(stream.next_event().await.unwrap().is_some());
     }
     stop.send(()).unwrap();
     server.join().unwrap();
-    let amid = stream.next_event().await.unwrap_err();
+    let within_stream = stream.next_event().await.unwrap_err();
     assert_eq!(
-        (amid.status(), amid.request_id(), amid.is_retryable()),
+        (within_stream.status(), within_stream.request_id(), within_stream.is_retryable()),
         (Code::Unavailable, Some("req-1"), true),
-        "{amid:?}"
+        "{within_stream:?}"
     );
-    let before = client.converse(ask("any")).await.unwrap_err();
+    let before_response = client.converse(converse_request("any")).await.unwrap_err();
     assert_eq!(
-        (before.status(), before.request_id(), before.is_retryable()),
+        (before_response.status(), before_response.request_id(), before_response.is_retryable()),
         (Code::Unavailable, None, true),
-        "{before:?}"
+        "{before_response:?}"
     );
 }

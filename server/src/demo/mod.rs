@@ -1,7 +1,7 @@
-//! `bedrock-grpc demo`: gateway and simulator in one process, talked to through real gRPC.
+//! `bedrock-grpc demo`: gateway and simulator in one process, called through real gRPC.
 
 mod screen;
-mod story;
+mod steps;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -22,24 +22,24 @@ pub enum DemoError {
     /// The gateway did not start or stop.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// A call failed that should not have.
+    /// A call failed unexpectedly.
     #[error("a call failed: {0}")]
     Call(#[from] bedrock_grpc_client::Error),
     /// The simulator could not listen, or standard output could not be written.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// A call did not come to what it should have.
+    /// A call had an unexpected result.
     #[error("{0}")]
     Unexpected(String),
 }
 
-/// How long calls that still run may take at the end.
+/// Maximum time for running calls at the end. The demo has none, so it only limits an error.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the demo and prints it to standard output.
 ///
 /// # Errors
-/// [`DemoError`], when anything went otherwise than shown here.
+/// [`DemoError`] when a step has an unexpected result.
 pub async fn run(options: &Demo) -> Result<(), DemoError> {
     let mut screen = Screen::new();
     let simulator = Simulator::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
@@ -53,14 +53,14 @@ pub async fn run(options: &Demo) -> Result<(), DemoError> {
     let listen = Listen::Tcp("127.0.0.1:0".to_owned());
     let serve = net::Options { listen, policy: Policy::default(), grace: GRACE, control_plane: true };
     let gateway = Gateway::start(serve, Arc::new(upstream)).await?;
-    screen.title("bedrock-grpc demo")?;
-    screen.line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;
-    screen.line(&format!("gateway: gRPC at {}", gateway.address()))?;
+    screen.print_title("bedrock-grpc demo")?;
+    screen.print_line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;
+    screen.print_line(&format!("gateway: gRPC at {}", gateway.address()))?;
 
     let client = Client::connect(format!("http://{}", gateway.address())).await?;
-    story::tell(&client, &mut screen).await?;
+    steps::run_demo(&client, &mut screen).await?;
     if options.keep {
-        screen.grpcurl(gateway.address())?;
+        screen.print_grpcurl_commands(gateway.address())?;
         stop_signal().await;
     }
     drop(client);

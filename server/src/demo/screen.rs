@@ -1,11 +1,11 @@
-//! What the demo prints.
+//! The output of the demo.
 
 use std::io::{Result, Stdout, Write as _, stdout};
 use std::time::Duration;
 
 use bedrock_grpc_client::v1::TokenUsage;
 
-/// Standard output, flushed with every piece so that a stream is seen as it comes.
+/// Standard output. It is flushed after each fragment, so that a stream is visible while it arrives.
 pub(super) struct Screen(Stdout);
 
 impl Screen {
@@ -13,21 +13,21 @@ impl Screen {
         Self(stdout())
     }
 
-    pub(super) fn title(&mut self, title: &str) -> Result<()> {
+    pub(super) fn print_title(&mut self, title: &str) -> Result<()> {
         writeln!(self.0, "\n{title}\n{}", "-".repeat(title.len()))
     }
 
-    pub(super) fn line(&mut self, line: &str) -> Result<()> {
+    pub(super) fn print_line(&mut self, line: &str) -> Result<()> {
         writeln!(self.0, "  {line}")
     }
 
-    pub(super) fn piece(&mut self, piece: &str) -> Result<()> {
-        write!(self.0, "{piece}")?;
+    pub(super) fn print_fragment(&mut self, fragment: &str) -> Result<()> {
+        write!(self.0, "{fragment}")?;
         self.0.flush()
     }
 
-    /// What every answer comes with.
-    pub(super) fn outcome(
+    /// Prints stop reason, usage, request ID and time to the first event.
+    pub(super) fn print_summary(
         &mut self,
         stop_reason: Option<&str>,
         usage: Option<&TokenUsage>,
@@ -51,10 +51,10 @@ impl Screen {
         Ok(())
     }
 
-    /// Lines to paste, for a gateway at `address`.
-    pub(super) fn grpcurl(&mut self, address: &str) -> Result<()> {
+    /// Prints grpcurl commands for a gateway at `address`.
+    pub(super) fn print_grpcurl_commands(&mut self, address: &str) -> Result<()> {
         let service = "bedrock.runtime.v1.BedrockRuntimeService";
-        self.title("Paste these; Ctrl-C ends the demo")?;
+        self.print_title("Commands to paste. Ctrl-C ends the demo.")?;
         for line in [
             format!("grpcurl -plaintext {address} list"),
             format!("grpcurl -plaintext {address} describe {service}"),

@@ -1,4 +1,4 @@
-//! One content block while its deltas come in.
+//! A content block that is built from its deltas.
 
 use bedrock_grpc_schema::runtime::v1::content_block::Member as Content;
 use bedrock_grpc_schema::runtime::v1::content_block_delta::Member as Delta;
@@ -14,7 +14,7 @@ use bedrock_grpc_schema::runtime::v1::{
 };
 use serde_json::value::RawValue;
 
-use super::AssembleError;
+use super::error::AssembleError;
 
 #[derive(Debug, Clone)]
 pub(super) enum Block {
@@ -35,21 +35,22 @@ pub(super) enum Block {
     Image {
         format: Option<String>,
         bytes: Vec<u8>,
-        elsewhere: Option<Source>,
+        /// A source other than bytes, for example an S3 location.
+        reference: Option<Source>,
         error: Option<ErrorBlock>,
     },
-    /// What nothing can be joined to.
-    Verbatim(Content),
+    /// A block to which no delta can be joined.
+    Unjoinable(Content),
 }
 
-/// Adds a delta to the last of an index's blocks that it goes together with, or begins another one if there is none.
-pub(super) fn add(blocks: &mut Vec<Block>, delta: &Delta) {
+/// Joins a delta to the last block of an index that accepts it, or adds a new block.
+pub(super) fn add_delta(blocks: &mut Vec<Block>, delta: &Delta) {
     if matches!(delta, Delta::ReasoningContent(delta) if delta.member.is_none()) {
         return;
     }
-    if !blocks.iter_mut().rev().any(|block| block.take(delta)) {
-        let mut block = Block::of_kind(delta);
-        block.take(delta);
+    if !blocks.iter_mut().rev().any(|block| block.join(delta)) {
+        let mut block = Block::empty_for(delta);
+        block.join(delta);
         blocks.push(block);
     }
 }
@@ -66,13 +67,13 @@ impl Block {
                 unrecognized: start.unrecognized.clone(),
             }),
             Start::Image(start) => Self::image(start.format.clone()),
-            Start::Unrecognized(document) => Self::Verbatim(Content::Unrecognized(document.clone())),
+            Start::Unrecognized(document) => Self::Unjoinable(Content::Unrecognized(document.clone())),
         }
     }
 
-    /// The empty block that `delta` belongs to. Text and reasoning have no start; that of a tool or an image has then
-    /// been missed, and with it the tool's name.
-    fn of_kind(delta: &Delta) -> Self {
+    /// An empty block of the kind of `delta`. Text and reasoning have no start event. For a tool or an image the start event
+    /// is missing, and so is the tool's name.
+    fn empty_for(delta: &Delta) -> Self {
         match delta {
             Delta::Text(_) | Delta::Citation(_) => Self::Text { text: String::new(), citations: Vec::new() },
             Delta::ToolUse(_) => Self::ToolUse { start: ToolUseBlockStart::default(), input: String::new() },
@@ -81,21 +82,21 @@ impl Block {
                 Some(ReasoningDelta::RedactedContent(_)) => Self::Redacted(Vec::new()),
                 Some(ReasoningDelta::Unrecognized(document)) => {
                     let member = Some(Reasoning::Unrecognized(document.clone()));
-                    Self::Verbatim(Content::ReasoningContent(ReasoningContentBlock { member }))
+                    Self::Unjoinable(Content::ReasoningContent(ReasoningContentBlock { member }))
                 }
                 _ => Self::Reasoning { text: String::new(), signature: None },
             },
             Delta::Image(_) => Self::image(None),
-            Delta::Unrecognized(document) => Self::Verbatim(Content::Unrecognized(document.clone())),
+            Delta::Unrecognized(document) => Self::Unjoinable(Content::Unrecognized(document.clone())),
         }
     }
 
     fn image(format: Option<String>) -> Self {
-        Self::Image { format, bytes: Vec::new(), elsewhere: None, error: None }
+        Self::Image { format, bytes: Vec::new(), reference: None, error: None }
     }
 
-    /// Joins `delta` to this block. False if it does not belong here.
-    fn take(&mut self, delta: &Delta) -> bool {
+    /// Joins `delta` to this block. Returns false if the delta has another kind.
+    fn join(&mut self, delta: &Delta) -> bool {
         match (self, delta) {
             (Self::Text { text, .. }, Delta::Text(more)) => text.push_str(more),
             (Self::Text { citations, .. }, Delta::Citation(delta)) => citations.push(citation(delta)),
@@ -103,20 +104,20 @@ impl Block {
                 input.push_str(delta.input.as_deref().unwrap_or_default())
             }
             (Self::ToolResult(result), Delta::ToolResult(deltas)) => {
-                deltas.values.iter().for_each(|delta| add_result(&mut result.content, delta));
+                deltas.values.iter().for_each(|delta| add_tool_result(&mut result.content, delta));
             }
-            (Self::Image { bytes, elsewhere, error, .. }, Delta::Image(delta)) => {
-                return take_image(bytes, elsewhere, error, delta);
+            (Self::Image { bytes, reference, error, .. }, Delta::Image(delta)) => {
+                return join_image(bytes, reference, error, delta);
             }
             (block, Delta::ReasoningContent(delta)) => {
-                return delta.member.as_ref().is_some_and(|delta| block.take_reasoning(delta));
+                return delta.member.as_ref().is_some_and(|delta| block.join_reasoning(delta));
             }
             _ => return false,
         }
         true
     }
 
-    fn take_reasoning(&mut self, delta: &ReasoningDelta) -> bool {
+    fn join_reasoning(&mut self, delta: &ReasoningDelta) -> bool {
         match (self, delta) {
             (Self::Reasoning { text, .. }, ReasoningDelta::Text(more)) => text.push_str(more),
             (Self::Reasoning { signature, .. }, ReasoningDelta::Signature(more)) => {
@@ -128,30 +129,33 @@ impl Block {
         true
     }
 
-    pub(super) fn finish(self, index: i32, stop_reason: Option<&str>) -> Result<ContentBlock, AssembleError> {
+    /// The content block for the response. `None` for a text or reasoning block without content.
+    pub(super) fn finish(self, index: i32, stop_reason: Option<&str>) -> Result<Option<ContentBlock>, AssembleError> {
         let member = match self {
+            Self::Text { text, citations } if citations.is_empty() && text.is_empty() => return Ok(None),
             Self::Text { text, citations } if citations.is_empty() => Content::Text(text),
             Self::Text { text, citations } => Content::CitationsContent(CitationsContentBlock {
-                content: generated(text),
+                content: cited_text(text),
                 citations,
                 unrecognized: None,
             }),
             Self::ToolUse { start, input } => Content::ToolUse(tool_use(start, &input, index, stop_reason)?),
             Self::ToolResult(result) => Content::ToolResult(result),
+            Self::Reasoning { text, signature: None } if text.is_empty() => return Ok(None),
             Self::Reasoning { text, signature } => reasoning(Reasoning::ReasoningText(ReasoningTextBlock {
                 text: Some(text),
                 signature,
                 unrecognized: None,
             })),
             Self::Redacted(bytes) => reasoning(Reasoning::RedactedContent(bytes.into())),
-            Self::Image { format, bytes, elsewhere, error } => {
-                let source = elsewhere.or_else(|| (!bytes.is_empty()).then(|| Source::Bytes(bytes.into())));
+            Self::Image { format, bytes, reference, error } => {
+                let source = reference.or_else(|| (!bytes.is_empty()).then(|| Source::Bytes(bytes.into())));
                 let source = source.map(|member| ImageSource { member: Some(member) });
                 Content::Image(ImageBlock { format, source, error, unrecognized: None })
             }
-            Self::Verbatim(content) => content,
+            Self::Unjoinable(content) => content,
         };
-        Ok(ContentBlock { member: Some(member) })
+        Ok(Some(ContentBlock { member: Some(member) }))
     }
 }
 
@@ -159,8 +163,8 @@ fn reasoning(member: Reasoning) -> Content {
     Content::ReasoningContent(ReasoningContentBlock { member: Some(member) })
 }
 
-/// A citation may come without any text of its block.
-fn generated(text: String) -> Vec<CitationGeneratedContent> {
+/// A citation may have no text in its block.
+fn cited_text(text: String) -> Vec<CitationGeneratedContent> {
     if text.is_empty() {
         return Vec::new();
     }
@@ -181,7 +185,7 @@ fn citation(delta: &CitationsDelta) -> Citation {
     }
 }
 
-/// The JSON text as it came, which is what Converse would have sent.
+/// A tool use with the JSON text as it arrived, which Converse would return.
 fn tool_use(
     start: ToolUseBlockStart,
     input: &str,
@@ -209,7 +213,7 @@ fn tool_use(
     })
 }
 
-fn add_result(content: &mut Vec<ToolResultContentBlock>, delta: &ToolResultBlockDelta) {
+fn add_tool_result(content: &mut Vec<ToolResultContentBlock>, delta: &ToolResultBlockDelta) {
     use tool_result_block_delta::Member as From;
     use tool_result_content_block::Member as To;
     let last = content.last_mut().and_then(|block| block.member.as_mut());
@@ -224,16 +228,16 @@ fn add_result(content: &mut Vec<ToolResultContentBlock>, delta: &ToolResultBlock
     content.push(ToolResultContentBlock { member: Some(member) });
 }
 
-fn take_image(
+fn join_image(
     bytes: &mut Vec<u8>,
-    elsewhere: &mut Option<Source>,
+    reference: &mut Option<Source>,
     error: &mut Option<ErrorBlock>,
     delta: &ImageBlockDelta,
 ) -> bool {
-    match (delta.source.as_ref().and_then(|source| source.member.as_ref()), &elsewhere) {
+    match (delta.source.as_ref().and_then(|source| source.member.as_ref()), &reference) {
         (None, _) => {}
         (Some(Source::Bytes(more)), None) => bytes.extend_from_slice(more),
-        (Some(source), None) if bytes.is_empty() => *elsewhere = Some(source.clone()),
+        (Some(source), None) if bytes.is_empty() => *reference = Some(source.clone()),
         _ => return false,
     }
     if delta.error.is_some() {

@@ -1,4 +1,4 @@
-//! Streams as Bedrock sends them, against the answers that Converse would have given, both as Bedrock's JSON.
+//! Streams as Bedrock sends them, compared with the responses that Converse would return. Both are Bedrock's JSON.
 
 use bedrock_grpc_schema::json;
 
@@ -26,19 +26,19 @@ fn assemble(events: impl IntoIterator<Item = Event>) -> Result<ConverseResponse,
     accumulator.finish()
 }
 
-/// The `content` that these deltas make, as JSON.
+/// Asserts that these events produce this `content`, as JSON.
 #[track_caller]
 fn assert_content(blocks: impl IntoIterator<Item = Event>, expected: &str) {
-    let begin = event("messageStart", r#"{"role":"assistant"}"#);
-    let answer = assemble([begin].into_iter().chain(blocks).chain([stop("end_turn")])).unwrap();
-    let whole =
+    let start_event = event("messageStart", r#"{"role":"assistant"}"#);
+    let response = assemble([start_event].into_iter().chain(blocks).chain([stop("end_turn")])).unwrap();
+    let expected_response =
         format!(r#"{{"output":{{"message":{{"role":"assistant","content":{expected}}}}},"stopReason":"end_turn"}}"#);
-    assert_eq!(String::from_utf8(json::encode(&answer, 0).unwrap().into()).unwrap(), whole);
+    assert_eq!(String::from_utf8(json::encode(&response, 0).unwrap().into()).unwrap(), expected_response);
 }
 
 #[test]
-fn a_whole_answer_has_everything_that_converse_answers() {
-    let answer = assemble([
+fn complete_stream_equals_the_converse_response() {
+    let response = assemble([
         event("messageStart", r#"{"role":"assistant"}"#),
         delta(0, r#"{"text":"Hel"}"#),
         delta(0, r#"{"text":"lo"}"#),
@@ -60,14 +60,14 @@ fn a_whole_answer_has_everything_that_converse_answers() {
              "additionalModelResponseFields":{"stop_sequence":"\n"},
              "trace":{"guardrail":{"actionReason":"none"},"promptRouter":{"invokedModelId":"m"}},
              "performanceConfig":{"latency":"optimized"},"serviceTier":{"type":"flex"}}"#,
-        |name| panic!("{name} is no member of an answer"),
+        |name| panic!("{name} is not a member of a response"),
     )
     .unwrap();
-    assert_eq!(answer, Ok(converse));
+    assert_eq!(response, Ok(converse));
 }
 
 #[test]
-fn a_tools_arguments_are_joined_word_for_word() {
+fn tool_input_fragments_are_joined_unchanged() {
     assert_content(
         [
             start(0, r#"{"toolUse":{"toolUseId":"t1","name":"f","type":"server_tool_use"}}"#),
@@ -80,15 +80,15 @@ fn a_tools_arguments_are_joined_word_for_word() {
 }
 
 #[test]
-fn a_tool_without_arguments_has_an_empty_object() {
+fn tool_without_input_gets_an_empty_object() {
     let expected = r#"[{"toolUse":{"toolUseId":"t1","name":"f","input":{}}}]"#;
-    let begin = || start(0, r#"{"toolUse":{"toolUseId":"t1","name":"f"}}"#);
-    assert_content([begin()], expected);
-    assert_content([begin(), delta(0, r#"{"toolUse":{"input":" "}}"#)], expected);
+    let start_event = || start(0, r#"{"toolUse":{"toolUseId":"t1","name":"f"}}"#);
+    assert_content([start_event()], expected);
+    assert_content([start_event(), delta(0, r#"{"toolUse":{"input":" "}}"#)], expected);
 }
 
 #[test]
-fn a_tool_results_texts_are_joined_and_its_values_are_not() {
+fn tool_result_texts_are_joined_and_json_values_are_not() {
     assert_content(
         [
             start(0, r#"{"toolResult":{"toolUseId":"t1","type":"nova_grounding_result","status":"success"}}"#),
@@ -116,7 +116,7 @@ fn reasoning_keeps_its_signature() {
 }
 
 #[test]
-fn a_signature_alone_still_has_the_text_that_bedrock_requires() {
+fn reasoning_with_only_a_signature_has_an_empty_text() {
     assert_content(
         [delta(0, r#"{"reasoningContent":{"signature":"c2ln"}}"#)],
         r#"[{"reasoningContent":{"reasoningText":{"text":"","signature":"c2ln"}}}]"#,
@@ -124,7 +124,21 @@ fn a_signature_alone_still_has_the_text_that_bedrock_requires() {
 }
 
 #[test]
-fn redacted_reasoning_is_kept_and_stands_apart_from_plain_reasoning() {
+fn empty_text_and_reasoning_blocks_are_left_out() {
+    assert_content(
+        [
+            delta(0, r#"{"reasoningContent":{"text":""}}"#),
+            delta(1, r#"{"text":""}"#),
+            start(2, r#"{"toolUse":{"toolUseId":"t1","name":"f"}}"#),
+            delta(3, r#"{"text":""}"#),
+            delta(3, r#"{"text":"a"}"#),
+        ],
+        r#"[{"toolUse":{"toolUseId":"t1","name":"f","input":{}}},{"text":"a"}]"#,
+    );
+}
+
+#[test]
+fn redacted_reasoning_is_a_separate_block() {
     assert_content(
         [
             delta(0, r#"{"reasoningContent":{"redactedContent":"AQ=="}}"#),
@@ -137,7 +151,7 @@ fn redacted_reasoning_is_kept_and_stands_apart_from_plain_reasoning() {
 }
 
 #[test]
-fn a_text_with_citations_is_a_citations_block() {
+fn text_with_citations_becomes_a_citations_block() {
     assert_content(
         [
             delta(0, r#"{"text":"It is "}"#),
@@ -158,7 +172,7 @@ fn a_text_with_citations_is_a_citations_block() {
 }
 
 #[test]
-fn an_images_bytes_are_joined() {
+fn image_bytes_are_joined() {
     assert_content(
         [
             start(0, r#"{"image":{"format":"png"}}"#),
@@ -170,7 +184,7 @@ fn an_images_bytes_are_joined() {
 }
 
 #[test]
-fn an_image_may_be_elsewhere_or_have_failed() {
+fn image_with_s3_location_or_error_is_kept() {
     assert_content(
         [
             start(0, r#"{"image":{"format":"png"}}"#),
@@ -183,7 +197,7 @@ fn an_image_may_be_elsewhere_or_have_failed() {
 }
 
 #[test]
-fn what_the_schema_does_not_know_stays_in_its_place_word_for_word() {
+fn unrecognized_blocks_keep_their_position_and_text() {
     assert_content(
         [
             delta(2, r#"{"text":"after"}"#),
@@ -197,7 +211,7 @@ fn what_the_schema_does_not_know_stays_in_its_place_word_for_word() {
 }
 
 #[test]
-fn an_unknown_delta_amid_a_tool_does_not_cut_its_arguments() {
+fn unrecognized_delta_inside_a_tool_use_does_not_split_the_input() {
     assert_content(
         [
             start(0, r#"{"toolUse":{"toolUseId":"t1","name":"f"}}"#),
@@ -210,7 +224,7 @@ fn an_unknown_delta_amid_a_tool_does_not_cut_its_arguments() {
 }
 
 #[test]
-fn interleaved_blocks_are_kept_apart_and_put_in_order() {
+fn interleaved_blocks_are_separated_and_sorted_by_index() {
     assert_content(
         [
             start(2, r#"{"toolUse":{"toolUseId":"t2","name":"g"}}"#),
@@ -227,24 +241,24 @@ fn interleaved_blocks_are_kept_apart_and_put_in_order() {
 }
 
 #[test]
-fn an_answer_may_be_empty() {
+fn stream_without_content_gives_an_empty_list() {
     assert_content([event("contentBlockStop", r#"{"contentBlockIndex":0}"#)], "[]");
 }
 
 #[test]
-fn events_of_a_newer_schema_make_no_blocks() {
+fn empty_unions_and_unrecognized_events_add_no_block() {
     use bedrock_grpc_schema::runtime::v1::{
         ContentBlockDelta, ReasoningContentBlockDelta, content_block_delta::Member,
     };
-    let of = |delta| {
+    let delta_event = |delta| {
         Event::ContentBlockDelta(ContentBlockDeltaEvent { delta, content_block_index: Some(0), unrecognized: None })
     };
     let reasoning = Member::ReasoningContent(ReasoningContentBlockDelta { member: None });
     assert_content(
         [
-            of(None),
-            of(Some(ContentBlockDelta { member: None })),
-            of(Some(ContentBlockDelta { member: Some(reasoning) })),
+            delta_event(None),
+            delta_event(Some(ContentBlockDelta { member: None })),
+            delta_event(Some(ContentBlockDelta { member: Some(reasoning) })),
             Event::ContentBlockStart(ContentBlockStartEvent::default()),
             event("hologramEvent", "{}"),
         ],
@@ -253,20 +267,20 @@ fn events_of_a_newer_schema_make_no_blocks() {
 }
 
 #[test]
-fn without_a_message_stop_there_is_no_answer() {
+fn stream_without_message_stop_is_incomplete() {
     let events = [event("messageStart", r#"{"role":"assistant"}"#), delta(0, r#"{"text":"a"}"#)];
     assert_eq!(assemble(events), Err(AssembleError::Incomplete));
     assert_eq!(assemble([]), Err(AssembleError::Incomplete));
 }
 
 #[test]
-fn without_metadata_there_is_an_answer_without_usage() {
-    let answer = assemble([delta(0, r#"{"text":"a"}"#), stop("end_turn")]).unwrap();
-    assert_eq!((answer.usage, answer.metrics), (None, None));
+fn stream_without_metadata_gives_a_response_without_usage() {
+    let response = assemble([delta(0, r#"{"text":"a"}"#), stop("end_turn")]).unwrap();
+    assert_eq!((response.usage, response.metrics), (None, None));
 }
 
 #[test]
-fn arguments_that_are_no_json_are_an_error_that_names_the_tool_and_quotes_nothing() {
+fn tool_input_that_is_not_json_is_an_error_that_names_the_tool_and_quotes_no_input() {
     let error = assemble([
         start(1, r#"{"toolUse":{"toolUseId":"t1","name":"transfer"}}"#),
         delta(1, r#"{"toolUse":{"input":"{\"secret\": 12"}}"#),
@@ -275,7 +289,7 @@ fn arguments_that_are_no_json_are_an_error_that_names_the_tool_and_quotes_nothin
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the arguments of tool `transfer` (content block 1) are not valid JSON; the answer stopped with `max_tokens`"
+        "the input of tool `transfer` (content block 1) is not valid JSON; the stop reason of the response is `max_tokens`"
     );
     assert!(!format!("{error:?}").contains("secret"));
 }

@@ -1,14 +1,16 @@
-//! Statuses as the service writes them, and as others do.
+//! Statuses as the gateway writes them, and statuses of other servers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tonic::metadata::MetadataMap;
-use tonic_types::ErrorDetails;
+use tonic_types::{ErrorDetails, StatusExt as _};
 
+use super::rpc_error::PUSHBACK;
 use super::*;
 
-/// What the service adds to every failure, and what a test adds to that.
-fn failure(
+/// An error with the details that the gateway always sends and those that a test adds.
+fn gateway_error(
     code: Code,
     reason: &str,
     info: &[(&str, &str)],
@@ -27,11 +29,11 @@ fn failure(
 }
 
 #[test]
-fn a_throttling_says_all_that_the_service_said() {
+fn throttling_error_exposes_code_reason_metadata_delay_and_request_id() {
     let info =
         [("phase", "first_event"), ("attempts", "3"), ("retryable", "true"), ("aws_error_code", "ThrottlingException")];
     let delay = Duration::from_millis(1500);
-    let error = failure(
+    let error = gateway_error(
         Code::ResourceExhausted,
         "THROTTLING",
         &info,
@@ -52,8 +54,8 @@ fn a_throttling_says_all_that_the_service_said() {
 }
 
 #[test]
-fn field_violations_are_listed() {
-    let error = failure(
+fn field_violations_are_returned() {
+    let error = gateway_error(
         Code::InvalidArgument,
         "VALIDATION",
         &[("retryable", "false")],
@@ -65,11 +67,11 @@ fn field_violations_are_listed() {
     assert_eq!((error.is_retryable(), error.retry_delay()), (false, None));
 }
 
-/// gRFC A6: negative or no number at all, do not retry; whatever else the status says.
+/// gRFC A6: a negative value and a value that is not a number mean: do not retry.
 #[test]
-fn a_pushback_that_says_no_outweighs_everything() {
+fn negative_or_malformed_pushback_disables_retry() {
     for pushback in ["-1", "-2147483648", "soon", "", "2147483648", "1.5"] {
-        let error = failure(
+        let error = gateway_error(
             Code::Unavailable,
             "SERVICE_UNAVAILABLE",
             &[("retryable", "true")],
@@ -81,22 +83,22 @@ fn a_pushback_that_says_no_outweighs_everything() {
 }
 
 #[test]
-fn a_pushback_stands_in_for_retry_info() {
+fn pushback_is_the_retry_delay_without_retry_info() {
     for (pushback, millis) in [("0", 0), ("250", 250), ("2147483647", 2_147_483_647)] {
-        let error = failure(Code::Internal, "INTERNAL_SERVER", &[], |_| (), Some(pushback));
+        let error = gateway_error(Code::Internal, "INTERNAL_SERVER", &[], |_| (), Some(pushback));
         assert_eq!((error.is_retryable(), error.retry_delay()), (true, Some(Duration::from_millis(millis))));
     }
 }
 
 #[test]
-fn the_services_word_on_retrying_outweighs_the_code() {
-    let no = failure(Code::Unavailable, "X", &[("retryable", "false")], |_| (), None);
-    let yes = failure(Code::DataLoss, "DATA_LOSS", &[("retryable", "true")], |_| (), None);
+fn retryable_in_error_info_takes_precedence_over_the_code() {
+    let no = gateway_error(Code::Unavailable, "X", &[("retryable", "false")], |_| (), None);
+    let yes = gateway_error(Code::DataLoss, "DATA_LOSS", &[("retryable", "true")], |_| (), None);
     assert_eq!((no.is_retryable(), yes.is_retryable()), (false, true));
 }
 
 #[test]
-fn a_status_without_details_has_its_code_to_go_by() {
+fn status_without_details_is_retryable_only_if_unavailable() {
     for (status, retryable) in [
         (Status::unavailable("gone"), true),
         (Status::resource_exhausted("big"), false),
@@ -110,7 +112,7 @@ fn a_status_without_details_has_its_code_to_go_by() {
 }
 
 #[test]
-fn unknown_is_a_broken_connection_only_if_it_was_made_here() {
+fn unknown_becomes_unavailable_only_with_a_local_source() {
     let mut here = Status::unknown("transport error");
     here.set_source(Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
     let here = Error::from(here);
@@ -121,13 +123,13 @@ fn unknown_is_a_broken_connection_only_if_it_was_made_here() {
 }
 
 #[test]
-fn details_that_do_not_decode_hide_nothing_else() {
+fn undecodable_details_keep_code_and_message() {
     let error = Error::from(Status::with_details(Code::Internal, "broken", vec![0xff; 3].into()));
     assert_eq!((error.status(), error.message().as_ref(), error.reason()), (Code::Internal, "broken", None));
 }
 
 #[test]
-fn the_request_id_is_found_wherever_it_stands() {
+fn request_id_is_read_from_request_info_error_info_and_trailers() {
     let in_info = Status::with_error_details(
         Code::Internal,
         "",
@@ -138,7 +140,7 @@ fn the_request_id_is_found_wherever_it_stands() {
         ),
     );
     assert_eq!(Error::from(in_info).request_id(), Some("a"));
-    // The service writes an empty RequestInfo when Bedrock was not asked.
+    // The gateway writes an empty RequestInfo when it sent no request to Bedrock.
     let empty = Status::with_error_details(Code::Internal, "", ErrorDetails::with_request_info("", ""));
     assert_eq!(Error::from(empty).request_id(), None);
     let mut in_trailers = Status::internal("");
@@ -147,13 +149,13 @@ fn the_request_id_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn errors_without_a_status_have_the_code_that_fits() {
+fn errors_without_a_status_have_a_fitting_code() {
     let assemble = |problem| Error::Assemble { request_id: Some("r".to_owned()), problem };
     let incomplete = assemble(AssembleError::Incomplete);
     assert_eq!((incomplete.status(), incomplete.is_retryable()), (Code::Unavailable, true));
     assert_eq!(
         (incomplete.request_id(), incomplete.message().as_ref()),
-        (Some("r"), "the stream ended before its messageStop")
+        (Some("r"), "the stream ended before its messageStop event")
     );
     let metadata = Error::Metadata { key: "a b".to_owned() };
     assert_eq!((metadata.status(), metadata.is_retryable()), (Code::InvalidArgument, false));
@@ -162,8 +164,8 @@ fn errors_without_a_status_have_the_code_that_fits() {
 }
 
 #[test]
-fn an_error_is_small_and_crosses_threads() {
-    fn is_fit<T: std::error::Error + Send + Sync + 'static>() {}
-    is_fit::<Error>();
+fn error_is_small_and_send_and_sync() {
+    fn assert_error_bounds<T: std::error::Error + Send + Sync + 'static>() {}
+    assert_error_bounds::<Error>();
     assert!(size_of::<Error>() <= 128, "{}", size_of::<Error>());
 }

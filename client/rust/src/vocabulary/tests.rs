@@ -1,4 +1,4 @@
-//! The constants against the schema's comments, "Known values: ...", both ways.
+//! Compares the constants with "Known values: ..." in the schema's comments, in both directions.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ const FIELDS: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
-fn the_constants_are_the_schemas_known_values() {
+fn constants_equal_the_known_values_of_the_schema() {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     for (message, field, constants) in FIELDS {
         let comment = set.file.iter().find_map(|file| comment(file, message, field));
@@ -54,8 +54,8 @@ fn comment(file: &FileDescriptorProto, message: &str, field: &str) -> Option<Str
     locations.iter().find(|location| location.path == path).map(|location| location.leading_comments().to_owned())
 }
 
-/// The words in backticks after "Known values:": of a list, the first of each item; of a sentence, those outside
-/// parentheses.
+/// The words in backticks after "Known values:". In a list these are the first words of the items, in a sentence those
+/// outside parentheses.
 fn known_values(comment: &str) -> BTreeSet<String> {
     let (_, values) = comment.split_once("Known values:").unwrap();
     if values.trim_start().starts_with("- ") {
