@@ -19,3 +19,9 @@ venv() {
   "$folder/bin/pip" install --quiet "${install[@]}" || return
   printf %s "$wanted" >"$folder/installed"
 }
+
+# install_grpcurl: installs grpcurl in target/ci/bin. Needs Go.
+install_grpcurl() {
+  [[ -x $tools/bin/grpcurl ]] && return
+  command -v go >/dev/null && GOBIN=$tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+}
