@@ -1,0 +1,114 @@
+# Sourced by .ci/run: steps that check deploy/. Each program is the real one, with an exact version, in target/ci.
+
+# The Go programs of tests/deploy/tools: helm, helm-unittest, kubeconform, kustomize, actionlint.
+deploy_tools() {
+  command -v go >/dev/null || { loudly "Go is missing: deploy/ is NOT checked by helm, kubeconform, kustomize and actionlint"; return "$skipped"; }
+  (cd tests/deploy/tools && go build -o "$tools/bin" tool)
+}
+
+# definitions MODULE@VERSION: the folder of a Go module that has definitions of custom resources.
+definitions() {
+  (cd "$tools" && go mod download -json "$1") | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p'
+}
+
+# JSON schemas of Kubernetes, and of the custom resources that the chart and the mesh routes use.
+schemas() {
+  [[ -f $tools/crds/written ]] && return
+  # The package's references begin at /api; kubeconform reads relative files.
+  rm -rf "$tools/kubernetes"
+  cp -r "$tools"/deploy/lib/python3*/site-packages/kubernetes_validate/kubernetes-json-schema/v1.34.0-local-strict "$tools/kubernetes"
+  find "$tools/kubernetes" -name '*.json' -exec sed -i -e 's,"/api/_definitions.json,"_definitions.json,' -e 's,"\([^a-z]\)id":,"\1comment":,' {} +
+  local gateway_api envoy_gateway istio cert_manager keda operator
+  gateway_api=$(definitions sigs.k8s.io/gateway-api@v1.6.0)
+  envoy_gateway=$(definitions github.com/envoyproxy/gateway@v1.9.1)
+  istio=$(definitions istio.io/api@v1.31.4)
+  cert_manager=$(definitions github.com/cert-manager/cert-manager@v1.21.2)
+  keda=$(definitions github.com/kedacore/keda/v2@v2.21.0)
+  operator=$(definitions github.com/prometheus-operator/prometheus-operator@v0.85.0)
+  rm -rf "$tools/crds"
+  "$tools/deploy/bin/python" tests/deploy/crd_schemas.py "$tools/crds" "$gateway_api"/config/crd/standard/*.yaml \
+    "$envoy_gateway"/charts/gateway-crds-helm/templates/generated/*.yaml \
+    "$istio"/kubernetes/customresourcedefinitions.gen.yaml "$cert_manager"/deploy/crds/cert-manager.io_*.yaml \
+    "$keda"/config/crd/bases/keda.sh_*.yaml "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
+  touch "$tools/crds/written"
+}
+
+# conform FILE...: strict validation of Kubernetes objects. Linkerd's definitions are in no package that can be fetched here.
+conform() {
+  kubeconform -strict -summary -skip policy.linkerd.io/v1beta3/Server,policy.linkerd.io/v1alpha1/MeshTLSAuthentication,policy.linkerd.io/v1alpha1/AuthorizationPolicy \
+    -schema-location "$tools/kubernetes/{{ .ResourceKind }}{{ .KindSuffix }}.json" \
+    -schema-location "$tools/crds/{{ .Group }}/{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json" "$@"
+}
+
+# The chart's default, as the base of Kustomize: no traces of Helm in it.
+kustomize_base() {
+  helm template bedrock-grpc deploy/helm/bedrock-grpc | grep -v -e 'helm.sh/chart:' -e 'app.kubernetes.io/managed-by:' \
+    -e '^# Source:' -e 'namespace: default'
+}
+
+deploy_chart() {
+  venv deploy tests/deploy/requirements.txt
+  deploy_tools || return
+  schemas
+  local chart=deploy/helm/bedrock-grpc rendered=$tools/rendered values name
+  helm lint --strict "$chart"
+  helm-unittest --strict "$chart"
+  rm -rf "$rendered" && mkdir "$rendered"
+  for values in "$chart"/ci/*-values.yaml; do
+    name=$(basename "$values" -values.yaml)
+    helm lint --strict --quiet "$chart" -f "$values"
+    helm template bedrock-grpc "$chart" --namespace models -f "$values" >"$rendered/$name.yaml"
+  done
+  # Nothing that the schema does not know gets through.
+  if helm template "$chart" --set replicaCount=3 >/dev/null 2>&1; then echo "values.schema.json accepts an unknown key"; return 1; fi
+  kustomize build deploy/kustomize/overlays/eks >"$rendered/kustomize-eks.yaml"
+  kustomize_base | diff - deploy/kustomize/base/bedrock-grpc.yaml || {
+    echo "deploy/kustomize/base/bedrock-grpc.yaml is not what the chart makes: .ci/run write_kustomize_base"
+    return 1
+  }
+  # Strict is strict: a misspelled key is an error.
+  if sed 's/maxUnavailable: 1/maxUnavailabel: 1/' deploy/kustomize/base/bedrock-grpc.yaml | conform - >/dev/null; then
+    echo "kubeconform accepts an unknown key"
+    return 1
+  fi
+  conform "$rendered"/*.yaml deploy/kustomize/base/bedrock-grpc.yaml deploy/mesh/*.yaml
+}
+
+# Not a step of CI: writes what deploy_chart compares with.
+write_kustomize_base() {
+  deploy_tools
+  kustomize_base >deploy/kustomize/base/bedrock-grpc.yaml
+}
+
+deploy_lint() {
+  venv deploy tests/deploy/requirements.txt
+  local bin=$tools/deploy/bin scripts=() units=$tools/units
+  "$bin/hadolint" deploy/Dockerfile
+  "$bin/cfn-lint" deploy/ecs/bedrock-grpc.yaml
+  "$bin/python" tests/deploy/task_definition.py >"$tools/task_definition.json"
+  "$bin/cfn-lint" "$tools/task_definition.json"
+  "$bin/python" tests/deploy/iam.py
+  "$bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose/compose.yaml
+  # By the first line, as not every script has an ending.
+  mapfile -t scripts < <(git grep -lE '^#!.*\b(ba)?sh\b' -- . ':!*.rs' ':!*.md')
+  "$bin/shellcheck" "${scripts[@]}"
+  # Sourced files share variables with .ci/run.
+  "$bin/shellcheck" --shell=bash --exclude=SC2034,SC2154 .ci/tools.sh tests/deploy/*.sh
+  "$bin/yamllint" --strict -d '{extends: relaxed, rules: {line-length: disable}}' deploy/compose deploy/mesh deploy/kustomize deploy/helm/bedrock-grpc/{ci,tests,values.yaml,Chart.yaml}
+  if [[ -d .github/workflows ]]; then
+    deploy_tools || return
+    PATH="$bin:$PATH" actionlint
+  fi
+  if command -v systemd-analyze >/dev/null; then
+    # It also looks for the programs that a unit starts, and the server is not installed here.
+    rm -rf "$units" && mkdir "$units"
+    sed 's,/usr/bin/bedrock-grpc,/bin/true,' deploy/systemd/bedrock-grpc.service >"$units/bedrock-grpc.service"
+    cp deploy/systemd/bedrock-grpc.socket "$units"
+    systemd-analyze verify "$units/bedrock-grpc.service" "$units/bedrock-grpc.socket"
+    # 0 is no exposure at all; a hardened service of systemd's own has about 2.
+    systemd-analyze security --offline=true --no-pager --threshold=20 "$units/bedrock-grpc.service" | tail -1
+  else
+    loudly "systemd-analyze is missing: the units are NOT checked"
+  fi
+  echo "nothing to say"
+}
