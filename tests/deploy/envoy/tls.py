@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""The Envoy of the chart (`tls.enabled`), run as it is rendered: mutual TLS, x-forwarded-client-cert, renewed certificates.
+
+    python tests/deploy/envoy/tls.py
+
+Needs `helm` in the PATH. Only paths and ports of the rendered text are replaced.
+"""
+
+import concurrent.futures
+import datetime
+import ipaddress
+import pathlib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+import grpc
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from config import ROOT, Envoy
+from support import MODEL, free_port, gateway, generate, run, simulator
+
+v1 = generate()
+SPIFFE = "spiffe://cluster.local/ns/search/sa/search"
+HEALTH = "/grpc.health.v1.Health/Check"
+
+
+def key_and_certificate(name, issuer=None, names=()):
+    """A key and a certificate, by `issuer` (such a pair) or, for an authority, by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer[1].subject if issuer else subject)
+        .public_key(key.public_key()).serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5)).not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
+
+
+def pem(pair):
+    key = pair[0].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key, pair[1].public_bytes(serialization.Encoding.PEM)
+
+
+class Fixture:
+    """Authorities, certificates, and the folder that stands for the Secret's volume."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.authority, self.stranger = key_and_certificate("authority"), key_and_certificate("stranger")
+        self.caller = pem(key_and_certificate("search", self.authority, [x509.UniformResourceIdentifier(SPIFFE)]))
+        self.other = pem(key_and_certificate("search", self.stranger, [x509.UniformResourceIdentifier(SPIFFE)]))
+        self.write_secret()
+
+    def write_secret(self):
+        """As Kubernetes does it: a new folder, and a symlink that is swapped."""
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        self.server = key_and_certificate("server", self.authority, names)
+        key, certificate = pem(self.server)
+        version = pathlib.Path(tempfile.mkdtemp(prefix="..", dir=self.folder))
+        for name, content in {"tls.key": key, "tls.crt": certificate, "ca.crt": pem(self.authority)[1]}.items():
+            (version / name).write_bytes(content)
+            link = self.folder / name
+            if not link.is_symlink():
+                link.symlink_to(f"..data/{name}")
+        temporary = self.folder / "..data_tmp"
+        temporary.symlink_to(version.name)
+        temporary.rename(self.folder / "..data")
+
+    def channel(self, target, certificate=None):
+        key, chain = certificate or (None, None)
+        return grpc.secure_channel(target, grpc.ssl_channel_credentials(pem(self.authority)[1], key, chain))
+
+
+def chart_envoy(fixture, upstream_port):
+    """The chart's Envoy with the paths and ports of this test."""
+    values = ["--set", "tls.enabled=true", "--set", "tls.certificate.issuerRef.name=internal"]
+    text = subprocess.run(["helm", "template", "bedrock-grpc", str(ROOT / "deploy/helm/bedrock-grpc"), *values,
+                           "--show-only", "templates/configmaps.yaml"], check=True, capture_output=True, text=True).stdout
+    files = yaml.safe_load(text)["data"]
+    port, health = free_port(), free_port()
+    config = pathlib.Path(tempfile.mkdtemp(prefix="chart-", dir=fixture.folder.parent))
+    replace = {"0.0.0.0": "127.0.0.1", "port_value: 50051": f"port_value: {port}", "port_value: 50052": f"port_value: {upstream_port}",
+               "port_value: 50053": f"port_value: {health}", "/etc/tls": str(fixture.folder), "/etc/envoy": str(config)}
+    for name, content in files.items():
+        for old, new in replace.items():
+            content = content.replace(old, new)
+        (config / name).write_text(content)
+    process = Envoy((config / "envoy.yaml").read_text(), port, None)
+    process.health_target = f"127.0.0.1:{health}"
+    return process
+
+
+def converse(channel):
+    message = v1.Message(role="user", content=[v1.ContentBlock(text="Hello")])
+    return v1.Stub(channel).Converse(v1.ConverseRequest(model_id=MODEL, messages=[message]), timeout=30)
+
+
+def code_of(call):
+    try:
+        call()
+    except grpc.RpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+class Recorder:
+    """A gRPC server in the gateway's place that records the metadata of each call."""
+
+    def __init__(self):
+        self.seen = []
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        self.server.add_generic_rpc_handlers([self])
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+
+    def service(self, _):
+        def handle(_request, context):
+            self.seen.append(dict(context.invocation_metadata()))
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop(None).wait()
+
+
+def a_caller_with_a_certificate_of_the_authority_gets_through():
+    with tempfile.TemporaryDirectory() as folder, simulator() as upstream, gateway(upstream.url) as server:
+        fixture = Fixture(tempfile.mkdtemp(dir=folder))
+        with chart_envoy(fixture, server.address[1]) as proxy:
+            with fixture.channel(proxy.target, fixture.caller) as channel:
+                assert converse(channel).stop_reason == "end_turn"
+            for certificate in (None, fixture.other):
+                with fixture.channel(proxy.target, certificate) as channel:
+                    assert code_of(lambda: converse(channel)) == grpc.StatusCode.UNAVAILABLE, certificate
+            with grpc.insecure_channel(proxy.target) as channel:
+                assert code_of(lambda: converse(channel)) == grpc.StatusCode.UNAVAILABLE
+            assert len(server.calls(MODEL)) == 1, "a caller without a certificate of the authority reached the gateway"
+
+
+def the_plaintext_port_has_health_and_nothing_else():
+    with tempfile.TemporaryDirectory() as folder, simulator() as upstream, gateway(upstream.url) as server:
+        fixture = Fixture(tempfile.mkdtemp(dir=folder))
+        with chart_envoy(fixture, server.address[1]) as proxy, grpc.insecure_channel(proxy.health_target) as channel:
+            assert channel.unary_unary(HEALTH)(b"", timeout=10) == b"\x08\x01", "not SERVING"
+            assert code_of(lambda: converse(channel)) == grpc.StatusCode.UNIMPLEMENTED
+            assert not server.calls(MODEL)
+
+
+def the_callers_names_are_in_x_forwarded_client_cert_and_cannot_be_forged():
+    with tempfile.TemporaryDirectory() as folder, Recorder() as recorder:
+        fixture = Fixture(tempfile.mkdtemp(dir=folder))
+        with chart_envoy(fixture, recorder.port) as proxy, fixture.channel(proxy.target, fixture.caller) as channel:
+            forged = [("x-forwarded-client-cert", "URI=spiffe://cluster.local/ns/admin/sa/admin")]
+            channel.unary_unary("/any/Method")(b"", timeout=10, metadata=forged)
+            (metadata,) = recorder.seen
+            names = metadata["x-forwarded-client-cert"]
+            assert f"URI={SPIFFE}" in names and "admin" not in names, names
+
+
+def a_renewed_certificate_is_used_without_a_restart():
+    with tempfile.TemporaryDirectory() as folder, Recorder() as recorder:
+        fixture = Fixture(tempfile.mkdtemp(dir=folder))
+        with chart_envoy(fixture, recorder.port) as proxy:
+            fixture.write_secret()
+            expected = fixture.server[1]
+            end = time.monotonic() + 30
+            while served_certificate(fixture, proxy) != expected:
+                assert time.monotonic() < end, "Envoy still uses the old certificate"
+                time.sleep(0.2)
+
+
+def served_certificate(fixture, proxy):
+
+    context = ssl.create_default_context(cadata=pem(fixture.authority)[1].decode())
+    context.set_alpn_protocols(["h2"])
+    with context.wrap_socket(socket.create_connection(proxy.address), server_hostname="localhost") as connection:
+        return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
+
+
+if __name__ == "__main__":
+    sys.exit(run([a_caller_with_a_certificate_of_the_authority_gets_through, the_plaintext_port_has_health_and_nothing_else,
+                  the_callers_names_are_in_x_forwarded_client_cert_and_cannot_be_forged,
+                  a_renewed_certificate_is_used_without_a_restart]))
