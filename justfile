@@ -19,7 +19,7 @@ lint:
 fmt:
     cargo fmt --all
 
-# Gateway, simulator and a conversation with a tool; `just demo --keep` stays up
+# Gateway, simulator and a conversation with a tool; `just demo --keep` keeps them running
 demo *arguments:
     cargo run -- demo {{ arguments }}
 
@@ -30,13 +30,17 @@ serve: build
     AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:8080 AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=simulator \
       AWS_SECRET_ACCESS_KEY=simulator target/debug/bedrock-grpc serve
 
-# Recorded Bedrock traffic through the gateway
+# Replays recorded Bedrock traffic through the gateway
 replay: build
     .ci/run replay
 
-# boto3, Python gRPC, grpcurl and other people's emulators; or one script of tests/clients
+# Tests with boto3, Python gRPC, grpcurl and emulators of other projects; or one script of tests/clients
 clients *scripts: build
     tests/clients/run {{ scripts }}
+
+# Every command in README.md and docs/; or only these pages
+docs *pages: build
+    tests/docs/run {{ pages }}
 
 # Licences, duplicates, sources
 deny:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs each boto3_simulator*.py against a simulator of its own.
+"""Runs each boto3_simulator*.py with its own simulator.
 
     python tests/clients/boto3_all.py
 """

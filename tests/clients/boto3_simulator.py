@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the simulator against boto3: real requests, real parsing, real error classes.
+"""Tests the simulator with boto3: real requests, real parsing, real error classes.
 
     python tests/clients/boto3_simulator.py http://127.0.0.1:8099
 
@@ -67,18 +67,18 @@ def claude(text, **members):
 
 
 def invoke(bedrock, model, body, **settings):
-    """The answer of InvokeModel, and its body read."""
-    answer = bedrock.invoke_model(modelId=model, body=body if isinstance(body, str) else json.dumps(body), **settings)
-    assert answer["contentType"] == "application/json"
-    return answer, json.loads(answer["body"].read())
+    """The response of InvokeModel, and its parsed body."""
+    response = bedrock.invoke_model(modelId=model, body=body if isinstance(body, str) else json.dumps(body), **settings)
+    assert response["contentType"] == "application/json"
+    return response, json.loads(response["body"].read())
 
 
 def chunks(bedrock, model, body, **settings):
-    """What the chunks of InvokeModelWithResponseStream hold."""
+    """The parsed chunks of InvokeModelWithResponseStream."""
     body = body if isinstance(body, str) else json.dumps(body)
-    answer = bedrock.invoke_model_with_response_stream(modelId=model, body=body, **settings)
-    assert answer["contentType"] == "application/json"
-    return [json.loads(event["chunk"]["bytes"]) for event in answer["body"]]
+    response = bedrock.invoke_model_with_response_stream(modelId=model, body=body, **settings)
+    assert response["contentType"] == "application/json"
+    return [json.loads(event["chunk"]["bytes"]) for event in response["body"]]
 
 
 def norm(vector):
@@ -100,15 +100,15 @@ def collect(stream):
 
 @check
 def converse(bedrock):
-    answer = bedrock.converse(modelId=MODEL, messages=[user("Hello there")])
-    assert answer["stopReason"] == "end_turn"
-    assert answer["output"]["message"]["role"] == "assistant"
-    assert "Hello there" in answer["output"]["message"]["content"][0]["text"]
-    usage = answer["usage"]
+    response = bedrock.converse(modelId=MODEL, messages=[user("Hello there")])
+    assert response["stopReason"] == "end_turn"
+    assert response["output"]["message"]["role"] == "assistant"
+    assert "Hello there" in response["output"]["message"]["content"][0]["text"]
+    usage = response["usage"]
     assert usage["totalTokens"] == usage["inputTokens"] + usage["outputTokens"]
     assert usage["cacheReadInputTokens"] == usage["cacheWriteInputTokens"] == 0
-    assert answer["metrics"]["latencyMs"] > 0
-    assert len(answer["ResponseMetadata"]["RequestId"]) == 36
+    assert response["metrics"]["latencyMs"] > 0
+    assert len(response["ResponseMetadata"]["RequestId"]) == 36
 
 
 @check
@@ -118,7 +118,7 @@ def converse_by_arn(bedrock):
 
 @check
 def converse_with_everything(bedrock):
-    answer = bedrock.converse(
+    response = bedrock.converse(
         modelId=MODEL,
         system=[{"text": "Be short."}],
         messages=[
@@ -131,25 +131,25 @@ def converse_with_everything(bedrock):
         performanceConfig={"latency": "standard"},
         serviceTier={"type": "flex"},
     )
-    reasoning, text = answer["output"]["message"]["content"]
+    reasoning, text = response["output"]["message"]["content"]
     assert reasoning["reasoningContent"]["reasoningText"]["signature"]
     assert "1 image and 1 document" in text["text"], text
-    assert answer["performanceConfig"] == {"latency": "standard"}
-    assert answer["serviceTier"] == {"type": "flex"}
+    assert response["performanceConfig"] == {"latency": "standard"}
+    assert response["serviceTier"] == {"type": "flex"}
 
 
 @check
 def limits(bedrock):
-    answer = bedrock.converse(modelId=MODEL, messages=[user("Hello")], inferenceConfig={"maxTokens": 3})
-    assert (answer["stopReason"], answer["usage"]["outputTokens"]) == ("max_tokens", 3)
-    answer = bedrock.converse(
+    response = bedrock.converse(modelId=MODEL, messages=[user("Hello")], inferenceConfig={"maxTokens": 3})
+    assert (response["stopReason"], response["usage"]["outputTokens"]) == ("max_tokens", 3)
+    response = bedrock.converse(
         modelId=MODEL,
         messages=[user("one STOP two")],
         inferenceConfig={"stopSequences": ["STOP"]},
         additionalModelResponseFieldPaths=["/stop_sequence"],
     )
-    assert answer["stopReason"] == "stop_sequence"
-    assert answer["additionalModelResponseFields"] == {"stop_sequence": "STOP"}
+    assert response["stopReason"] == "stop_sequence"
+    assert response["additionalModelResponseFields"] == {"stop_sequence": "STOP"}
 
 
 @check
@@ -166,15 +166,15 @@ def converse_stream(bedrock):
 @check
 def tools(bedrock):
     messages = [user("What is the weather in Paris?")]
-    answer = bedrock.converse(modelId=MODEL, messages=messages, toolConfig=WEATHER)
-    assert answer["stopReason"] == "tool_use"
-    call = answer["output"]["message"]["content"][0]["toolUse"]
+    response = bedrock.converse(modelId=MODEL, messages=messages, toolConfig=WEATHER)
+    assert response["stopReason"] == "tool_use"
+    call = response["output"]["message"]["content"][0]["toolUse"]
     assert call["name"] == "get_weather" and call["input"] == {"unit": "celsius", "city": "Paris"}
     result = {"toolUseId": call["toolUseId"], "content": [{"json": {"temperature": 21}}]}
-    messages += [answer["output"]["message"], user({"toolResult": result})]
-    answer = bedrock.converse(modelId=MODEL, messages=messages, toolConfig=WEATHER)
-    assert answer["stopReason"] == "end_turn"
-    assert "21" in answer["output"]["message"]["content"][0]["text"]
+    messages += [response["output"]["message"], user({"toolResult": result})]
+    response = bedrock.converse(modelId=MODEL, messages=messages, toolConfig=WEATHER)
+    assert response["stopReason"] == "end_turn"
+    assert "21" in response["output"]["message"]["content"][0]["text"]
     assert bedrock.converse(modelId=MODEL, messages=[user("Hello")], toolConfig=WEATHER)["stopReason"] == "end_turn"
 
 
@@ -191,7 +191,7 @@ def tools_in_a_stream(bedrock):
 
 @check
 def prompt_cache(bedrock):
-    # The endpoint may have run these checks before.
+    # The endpoint keeps its state if these checks run on it twice.
     system = [{"text": f"You know this at {time.time_ns()}. " * 20}, {"cachePoint": {"type": "default"}}]
     call = lambda question: bedrock.converse(modelId=MODEL, system=system, messages=[user(question)])["usage"]
     first, second = call("One?"), call("Two?")
@@ -207,32 +207,32 @@ def prompt_cache(bedrock):
 @check
 def guardrail(bedrock):
     config = {"guardrailIdentifier": "abc123", "guardrailVersion": "DRAFT", "trace": "enabled"}
-    answer = bedrock.converse(modelId=MODEL, messages=[user("a forbidden thing")], guardrailConfig=config)
-    assert answer["stopReason"] == "guardrail_intervened"
-    words = answer["trace"]["guardrail"]["inputAssessment"]["abc123"]["wordPolicy"]["customWords"]
+    response = bedrock.converse(modelId=MODEL, messages=[user("a forbidden thing")], guardrailConfig=config)
+    assert response["stopReason"] == "guardrail_intervened"
+    words = response["trace"]["guardrail"]["inputAssessment"]["abc123"]["wordPolicy"]["customWords"]
     assert words == [{"match": "forbidden", "action": "BLOCKED", "detected": True}]
 
 
 @check
 def json_output(bedrock):
     schema = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
-    answer = bedrock.converse(
+    response = bedrock.converse(
         modelId=MODEL,
         messages=[user("I am Ada")],
         outputConfig={
             "textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": json.dumps(schema)}}}
         },
     )
-    assert json.loads(answer["output"]["message"]["content"][0]["text"]) == {"name": "Ada", "age": 1}
+    assert json.loads(response["output"]["message"]["content"][0]["text"]) == {"name": "Ada", "age": 1}
 
 
 @check
 def invoke_model(bedrock):
     mime = {"contentType": "application/json", "accept": "application/json"}
-    answer, message = invoke(bedrock, MODEL, claude("Hello there"), **mime)
+    response, message = invoke(bedrock, MODEL, claude("Hello there"), **mime)
     assert message["type"] == "message" and message["stop_reason"] == "end_turn"
     assert "Hello there" in message["content"][0]["text"]
-    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    headers = response["ResponseMetadata"]["HTTPHeaders"]
     assert int(headers["x-amzn-bedrock-input-token-count"]) == message["usage"]["input_tokens"] == 2
     assert int(headers["x-amzn-bedrock-output-token-count"]) == message["usage"]["output_tokens"] > 0
     assert int(headers["x-amzn-bedrock-invocation-latency"]) > 0
@@ -242,7 +242,7 @@ def invoke_model(bedrock):
 
 @check
 def invoke_model_with_settings(bedrock):
-    answer, message = invoke(
+    response, message = invoke(
         bedrock,
         PROFILE,
         claude("a forbidden thing"),
@@ -252,7 +252,7 @@ def invoke_model_with_settings(bedrock):
         performanceConfigLatency="optimized",
         serviceTier="flex",
     )
-    assert (answer["performanceConfigLatency"], answer["serviceTier"]) == ("optimized", "flex")
+    assert (response["performanceConfigLatency"], response["serviceTier"]) == ("optimized", "flex")
     assert message["amazon-bedrock-guardrailAction"] == "INTERVENED"
     assert "abc123" in message["amazon-bedrock-trace"]["guardrail"]["input"]
 
@@ -348,10 +348,10 @@ def invoke_model_validation(bedrock):
 @check
 def invoke_model_exceptions_in_a_stream(bedrock):
     for fault in ("throttling", "model-timeout", "model-stream-error", "service-unavailable", "validation"):
-        answer = bedrock.invoke_model_with_response_stream(modelId=f"fault.{fault}.after.3", body=claude("a"))
+        response = bedrock.invoke_model_with_response_stream(modelId=f"fault.{fault}.after.3", body=claude("a"))
         events = []
         try:
-            for event in answer["body"]:
+            for event in response["body"]:
                 events.append(event)
         except botocore.exceptions.EventStreamError as error:
             name = "".join(word.capitalize() for word in fault.split("-"))
@@ -435,7 +435,7 @@ def broken_streams(bedrock):
         stream = bedrock.converse_stream(modelId=f"fault.{fault}.after.2", messages=[user("a")])["stream"]
         try:
             events = list(stream)
-        except Exception:  # botocore has a class of its own for each, and urllib3's for some
+        except Exception:  # botocore has one class for each, and raises urllib3's for some
             continue
         raise AssertionError(f"{fault}: {len(events)} events and no error")
     stream = bedrock.converse_stream(modelId="fault.truncate.after.2", messages=[user("a")])["stream"]
@@ -444,8 +444,8 @@ def broken_streams(bedrock):
 
 @check
 def newer_than_the_client(bedrock):
-    answer = bedrock.converse(modelId="fault.unknown-block", messages=[user("a")])
-    assert answer["stopReason"] == "end_turn"
+    response = bedrock.converse(modelId="fault.unknown-block", messages=[user("a")])
+    assert response["stopReason"] == "end_turn"
     events, _ = collect(bedrock.converse_stream(modelId="fault.unknown-event", messages=[user("a")])["stream"])
     assert "metadata" in events[-1]
 
@@ -454,7 +454,7 @@ def main():
     if len(sys.argv) != 2:
         print(__doc__)
         return 2
-    # One attempt a call: a retry would hide what the simulator answered.
+    # One attempt for each call: a retry would hide what the simulator returned.
     bedrock = boto3.client(
         "bedrock-runtime",
         endpoint_url=sys.argv[1],

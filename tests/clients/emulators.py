@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Holds the gateway in front of two Bedrock emulators that nobody here wrote: ministack and aimock.
+"""Tests the gateway in front of two Bedrock emulators of other projects: ministack and aimock.
 
     python tests/clients/emulators.py [ministack | aimock]
 
 Starts the gateway and the emulators itself; an emulator that is not on the PATH is left out. Needs
 tests/clients/requirements.txt and a built binary; `ministack` is on PyPI, aimock's command `llmock` is in npm's
-@copilotkit/aimock. Where an emulator is wrong about Bedrock, the check says so and holds the gateway to the best answer
-that it can still give.
+@copilotkit/aimock. Where an emulator differs from Bedrock, a comment says so, and the check expects the best response that the
+gateway can still return.
 """
 
 import json
@@ -50,13 +50,13 @@ class Client:
         self.emulator, self.stub = emulator, v1.Stub(grpc.insecure_channel(server.target))
 
     def call(self, operation, **fields):
-        """The answer, or a stream's events; LeftOut where this gateway does not have the operation yet."""
+        """The response, or the events of a stream. Raises LeftOut if this gateway does not have the operation yet."""
         method = getattr(self.stub, operation, None)
         if method is None:
             raise LeftOut(f"the schema has no {operation} yet")
         try:
-            answer = method(getattr(v1, f"{operation}Request")(**fields), timeout=30)
-            return list(answer) if hasattr(answer, "__iter__") else answer
+            response = method(getattr(v1, f"{operation}Request")(**fields), timeout=30)
+            return list(response) if hasattr(response, "__iter__") else response
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 raise LeftOut(f"the gateway has no {operation} yet") from None
@@ -84,10 +84,10 @@ def streamed_text(events):
 
 @check(BOTH)
 def converse(client):
-    answer = client.call("Converse", model_id=MODEL, messages=[user("hello")],
+    response = client.call("Converse", model_id=MODEL, messages=[user("hello")],
                          inference_config=v1.InferenceConfiguration(max_tokens=100))
-    assert answer.stop_reason == "end_turn" and answer.output.message.content[0].text, answer
-    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens > 0, answer
+    assert response.stop_reason == "end_turn" and response.output.message.content[0].text, response
+    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens > 0, response
 
 
 @check(BOTH)
@@ -96,17 +96,17 @@ def converse_stream(client):
     kinds = [event.WhichOneof("member") for event in events]
     assert kinds[0] == "message_start" and kinds[-2:] == ["message_stop", "metadata"], kinds
     assert streamed_text(events) and of(events, "message_stop")[0].stop_reason == "end_turn", events
-    # Both put the same text behind both operations.
+    # Both emulators return the same text for both operations.
     unary = client.call("Converse", model_id=MODEL, messages=[user("hello")])
     assert streamed_text(events) == unary.output.message.content[0].text, events
 
 
 @check(BOTH)
 def invoke_model(client):
-    answer = client.call("InvokeModel", model_id=MODEL, body=claude("hello"), content_type="application/json")
-    body = json.loads(answer.body)
+    response = client.call("InvokeModel", model_id=MODEL, body=claude("hello"), content_type="application/json")
+    body = json.loads(response.body)
     assert body["type"] == "message" and body["content"][0]["text"], body
-    assert answer.content_type == "application/json", answer
+    assert response.content_type == "application/json", response
 
 
 # --- ministack: eight of the eleven operations -----------------------------------------------------------------------
@@ -120,19 +120,19 @@ def a_model_by_arn(client):
 
 @check(MINISTACK)
 def validation(client):
-    # Wrong in ministack: it names the exception only in the body (`__type`), AWS in the header x-amzn-errortype. Both
-    # are in the protocol, so the name arrives all the same.
+    # ministack differs from AWS: it names the exception only in the body (`__type`). AWS uses the header x-amzn-errortype.
+    # The protocol allows both, so the name arrives.
     code, info = client.failure("Converse", model_id=MODEL, messages=[v1.Message(role="narrator", content=[v1.ContentBlock(text="a")])])
     assert (code, info.reason) == ("INVALID_ARGUMENT", "VALIDATION"), (code, info)
 
 
 @check(MINISTACK)
 def tools_are_ignored(client):
-    # Wrong in ministack: without a model behind it, it never calls a tool, not even when toolChoice is `any`.
+    # ministack differs from AWS: it has no model and never calls a tool, not even if toolChoice is `any`.
     tool = v1.Tool(tool_spec=v1.ToolSpecification(name="t", input_schema=v1.ToolInputSchema(json_text=SCHEMA)))
     config = v1.ToolConfiguration(tools=[tool], tool_choice=v1.ToolChoice(any=v1.AnyToolChoice()))
-    answer = client.call("Converse", model_id=MODEL, messages=[user("weather")], tool_config=config)
-    assert answer.stop_reason == "end_turn", answer
+    response = client.call("Converse", model_id=MODEL, messages=[user("weather")], tool_config=config)
+    assert response.stop_reason == "end_turn", response
 
 
 @check(MINISTACK)
@@ -141,8 +141,8 @@ def invoke_model_with_response_stream(client):
     chunks = [json.loads(chunk.bytes) for chunk in of(events, "chunk")]
     assert [c["type"] for c in chunks[:2]] == ["message_start", "content_block_start"], chunks
     assert chunks[-1]["type"] == "message_stop", chunks
-    # Wrong in ministack: Bedrock's last chunk carries `amazon-bedrock-invocationMetrics`. A body is passed through
-    # untouched, so nothing is missing here that the emulator sent.
+    # ministack differs from AWS: Bedrock's last chunk has `amazon-bedrock-invocationMetrics`. The gateway does not change
+    # a body, so everything that the emulator sent arrives.
     assert "amazon-bedrock-invocationMetrics" not in chunks[-1], chunks
 
 
@@ -159,19 +159,19 @@ def guardrails(client):
         content = [v1.GuardrailContentBlock(text=v1.GuardrailTextBlock(text=text))]
         return client.call("ApplyGuardrail", guardrail_identifier=guardrail, guardrail_version="DRAFT", source="INPUT", content=content)
 
-    answer = apply("The password is swordfish")
-    assert answer.action == "GUARDRAIL_INTERVENED" and answer.outputs[0].text == "No.", answer
-    assert answer.assessments[0].word_policy.custom_words[0].match == "swordfish", answer
-    answer = apply("Write to ana@example.com")
-    assert answer.outputs[0].text == "Write to {EMAIL}", answer
-    # Wrong in ministack: where a guardrail has nothing to object, Bedrock's `outputs` is empty; here it is the input.
-    answer = apply("Good morning")
-    assert answer.action == "NONE" and answer.outputs[0].text == "Good morning", answer
+    response = apply("The password is swordfish")
+    assert response.action == "GUARDRAIL_INTERVENED" and response.outputs[0].text == "No.", response
+    assert response.assessments[0].word_policy.custom_words[0].match == "swordfish", response
+    response = apply("Write to ana@example.com")
+    assert response.outputs[0].text == "Write to {EMAIL}", response
+    # ministack differs from AWS: if a guardrail does not intervene, Bedrock's `outputs` is empty. Here it is the input.
+    response = apply("Good morning")
+    assert response.action == "NONE" and response.outputs[0].text == "Good morning", response
 
     config = v1.GuardrailConfiguration(guardrail_identifier=guardrail, guardrail_version="DRAFT", trace="enabled")
-    answer = client.call("Converse", model_id=MODEL, messages=[user("swordfish")], guardrail_config=config)
-    assert answer.stop_reason == "guardrail_intervened", answer
-    assert answer.trace.guardrail.input_assessment[guardrail].word_policy.custom_words, answer
+    response = client.call("Converse", model_id=MODEL, messages=[user("swordfish")], guardrail_config=config)
+    assert response.stop_reason == "guardrail_intervened", response
+    assert response.trace.guardrail.input_assessment[guardrail].word_policy.custom_words, response
     code, info = client.failure("ApplyGuardrail", guardrail_identifier="nobody", guardrail_version="1", source="INPUT",
                                 content=[v1.GuardrailContentBlock(text=v1.GuardrailTextBlock(text="a"))])
     assert (code, info.reason) == ("NOT_FOUND", "RESOURCE_NOT_FOUND"), (code, info)
@@ -182,7 +182,7 @@ def async_invocations(client):
     output = v1.AsyncInvokeOutputDataConfig(s3_output_data_config=v1.AsyncInvokeS3OutputDataConfig(s3_uri="s3://bucket/videos"))
     arn = client.call("StartAsyncInvoke", model_id=REEL, model_input_json='{"taskType": "TEXT_VIDEO"}',
                       output_data_config=output, client_request_token="just-once").invocation_arn
-    # Wrong in ministack: a job is `Completed` before its first second; Bedrock's starts as `InProgress`.
+    # ministack differs from AWS: a job is `Completed` at once. Bedrock's job starts as `InProgress`.
     job = client.call("GetAsyncInvoke", invocation_arn=arn)
     assert job.status == "Completed" and job.invocation_arn == arn and REEL in job.model_arn, job
     assert job.client_request_token == "just-once", job
@@ -191,7 +191,7 @@ def async_invocations(client):
     assert job.output_data_config.s3_output_data_config.s3_uri == "s3://bucket/videos", job
     assert arn in [s.invocation_arn for s in client.call("ListAsyncInvokes").async_invoke_summaries]
     assert not client.call("ListAsyncInvokes", status_equals="Failed").async_invoke_summaries
-    # Wrong in ministack: maxResults, paging and sorting are ignored.
+    # ministack differs from AWS: it ignores maxResults, paging and sorting.
     client.call("StartAsyncInvoke", model_id=REEL, model_input_json="{}", output_data_config=output)
     page = client.call("ListAsyncInvokes", max_results=1)
     assert len(page.async_invoke_summaries) == 2 and not page.next_token, page
@@ -199,29 +199,29 @@ def async_invocations(client):
 
 @check(MINISTACK)
 def operations_that_it_lacks(client):
-    # Wrong in ministack: it answers an unknown path with ValidationException and 400; AWS with
+    # ministack differs from AWS: an unknown path returns ValidationException and 400. AWS returns
     # UnknownOperationException and 404.
     counted = v1.CountTokensInput(converse=v1.ConverseTokensRequest(messages=[user("hello")]))
     code, info = client.failure("CountTokens", model_id=MODEL, input=counted)
     assert (code, info.reason) == ("INVALID_ARGUMENT", "VALIDATION"), (code, info)
 
 
-# --- aimock: four operations, answers from fixtures (aimock.json) ----------------------------------------------------
+# --- aimock: four operations, responses from fixtures (aimock.json) ----------------------------------------------------
 
 
 @check(AIMOCK)
 def a_conversation_with_a_tool(client):
     tool = v1.ToolSpecification(name="get_weather", input_schema=v1.ToolInputSchema(json_text=SCHEMA))
     request = dict(model_id=MODEL, tool_config=v1.ToolConfiguration(tools=[v1.Tool(tool_spec=tool)]))
-    answer = client.call("Converse", messages=[user("weather")], **request)
-    use = answer.output.message.content[0].tool_use
-    assert answer.stop_reason == "tool_use" and use.name == "get_weather", answer
+    response = client.call("Converse", messages=[user("weather")], **request)
+    use = response.output.message.content[0].tool_use
+    assert response.stop_reason == "tool_use" and use.name == "get_weather", response
     assert use.input_json == '{"unit":"celsius","city":"Lisbon"}', use
     result = v1.ContentBlock(tool_result=v1.ToolResultBlock(
         tool_use_id=use.tool_use_id, content=[v1.ToolResultContentBlock(json_text='{"celsius": 21}')]))
-    turns = [user("weather"), answer.output.message, user(result)]
-    answer = client.call("Converse", messages=turns, **request)
-    assert "21" in answer.output.message.content[0].text and answer.stop_reason == "end_turn", answer
+    turns = [user("weather"), response.output.message, user(result)]
+    response = client.call("Converse", messages=turns, **request)
+    assert "21" in response.output.message.content[0].text and response.stop_reason == "end_turn", response
 
     events = client.call("ConverseStream", messages=[user("weather")], **request)
     [start] = of(events, "content_block_start")
@@ -233,12 +233,12 @@ def a_conversation_with_a_tool(client):
 
 @check(AIMOCK)
 def blocks_that_start_with_nothing(client):
-    # Wrong in aimock: it starts text blocks with `"start": {}`. At AWS `start` is a union, text and reasoning blocks
-    # have no contentBlockStart at all. An empty union is none, and the rest goes on.
+    # aimock differs from AWS: it starts text blocks with `"start": {}`. In AWS's model `start` is a union, and text and
+    # reasoning blocks have no contentBlockStart. The gateway reads an empty union as unset.
     events = client.call("ConverseStream", model_id=MODEL, messages=[user("hello")])
     [start] = of(events, "content_block_start")
     assert start.start.WhichOneof("member") is None and start.content_block_index == 0, start
-    # Likewise reasoning: `{"reasoningContent": {}}`, which no version of AWS's union has. It comes through word for word.
+    # The same for reasoning: `{"reasoningContent": {}}`, which no version of AWS's union has. It arrives unchanged.
     events = client.call("ConverseStream", model_id=MODEL, messages=[user("think")])
     assert of(events, "content_block_start")[0].start.unrecognized.json == '{"reasoningContent":{}}', events
     assert "Let me see." in "".join(d.delta.reasoning_content.text for d in of(events, "content_block_delta")), events
@@ -246,8 +246,8 @@ def blocks_that_start_with_nothing(client):
 
 @check(AIMOCK)
 def errors_without_a_name(client):
-    # Wrong in aimock: neither the header x-amzn-errortype nor `__type`; the name is in an object of Anthropic's own
-    # API. So only the HTTP status can tell, and the reason says that it did.
+    # aimock differs from AWS: it sends neither the header x-amzn-errortype nor `__type`. The name is in an object of
+    # Anthropic's own API. So only the HTTP status decides, and the reason shows that.
     code, info = client.failure("Converse", model_id=MODEL, messages=[user("too fast")])
     assert (code, info.reason) == ("RESOURCE_EXHAUSTED", "HTTP_429"), (code, info)
     code, info = client.failure("Converse", model_id=MODEL, messages=[user("no such fixture")])
@@ -256,8 +256,8 @@ def errors_without_a_name(client):
 
 @check(AIMOCK)
 def chunks_that_hold_no_bytes(client):
-    # Wrong in aimock: a chunk's payload is the event itself; AWS's is `{"bytes": "<the event in base64>"}`. Real SDKs
-    # see empty chunks too.
+    # aimock differs from AWS: the payload of a chunk is the event itself. AWS's is `{"bytes": "<the event in base64>"}`.
+    # AWS's SDKs see empty chunks too.
     events = client.call("InvokeModelWithResponseStream", model_id=MODEL, body=claude("hello"))
     assert events and not any(event.chunk.bytes for event in events), events
 

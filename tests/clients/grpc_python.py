@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the gateway against stock Python gRPC: stubs generated from proto/, stock retries, stock error details.
+"""Tests the gateway with stock Python gRPC: stubs generated from proto/, stock retries, stock error details.
 
     python tests/clients/grpc_python.py
 
@@ -16,7 +16,7 @@ from support import MODEL, SERVICE, details, gateway, generate, run, simulator
 
 v1 = generate()
 SCHEMA = '{"type": "object", "properties": {"unit": {"type": "string"}, "city": {"type": "string"}}, "required": ["city"]}'
-# The backoff is longer than any call here may take: a retry within seconds is one that the server's pushback asked for.
+# The backoff is longer than any call here may take, so a retry within seconds follows the server's pushback.
 RETRIES = {"methodConfig": [{"name": [{"service": SERVICE}], "retryPolicy": {
     "maxAttempts": 4, "initialBackoff": "60s", "maxBackoff": "60s", "backoffMultiplier": 1,
     "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]}
@@ -60,8 +60,8 @@ def failure(call):
     raise AssertionError("the call succeeded")
 
 
-def whole(events):
-    """What a stream says: its message, its stop reason, its usage."""
+def collect(events):
+    """The message, the stop reason and the usage of a stream."""
     blocks, stop_reason, usage = {}, None, None
     for event in events:
         kind = event.WhichOneof("member")
@@ -93,9 +93,9 @@ class Client:
 
 @check
 def unary(client):
-    answer, call = client.plain.Converse.with_call(converse(MODEL), timeout=20)
-    assert answer.output.message.content[0].text and answer.stop_reason == "end_turn"
-    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens > 0
+    response, call = client.plain.Converse.with_call(converse(MODEL), timeout=20)
+    assert response.output.message.content[0].text and response.stop_reason == "end_turn"
+    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens > 0
     metadata = dict(call.initial_metadata())
     assert metadata["x-amzn-requestid"] and metadata["bedrock-grpc-region"] == "us-east-1"
     assert metadata["bedrock-grpc-attempts"] == "1"
@@ -103,14 +103,14 @@ def unary(client):
 
 @check
 def gzip_both_ways(client):
-    answer = client.plain.Converse(converse(MODEL, "Hello " * 500), timeout=20, compression=grpc.Compression.Gzip)
-    assert answer.stop_reason == "end_turn"
+    response = client.plain.Converse(converse(MODEL, "Hello " * 500), timeout=20, compression=grpc.Compression.Gzip)
+    assert response.stop_reason == "end_turn"
 
 
 @check
 def a_streamed_conversation_with_a_tool(client):
     request = v1.ConverseStreamRequest(model_id=MODEL, messages=[user(text("Weather in Oslo?"))], tool_config=tools())
-    message, stop_reason, usage = whole(client.plain.ConverseStream(request, timeout=20))
+    message, stop_reason, usage = collect(client.plain.ConverseStream(request, timeout=20))
     assert stop_reason == "tool_use" and usage.output_tokens > 0
     use = message.content[-1].tool_use
     assert use.name == "get_weather" and json.loads(use.input_json)["city"], use
@@ -118,7 +118,7 @@ def a_streamed_conversation_with_a_tool(client):
     result = v1.ToolResultBlock(tool_use_id=use.tool_use_id,
                                 content=[v1.ToolResultContentBlock(json_text='{"celsius": -3}')])
     request.messages.extend([message, user(v1.ContentBlock(tool_result=result))])
-    message, stop_reason, _ = whole(client.plain.ConverseStream(request, timeout=20))
+    message, stop_reason, _ = collect(client.plain.ConverseStream(request, timeout=20))
     assert stop_reason == "end_turn" and "-3" in message.content[0].text, message
 
 
@@ -131,12 +131,12 @@ def error_details(client):
     assert found["ErrorInfo"].metadata["attempts"] == "3" and found["ErrorInfo"].metadata["retryable"] == "true"
     assert found["RequestInfo"].request_id and found["QuotaFailure"].violations
     trailers = dict(error.trailing_metadata())
-    # One number in both places: stock clients obey the trailer, others read the detail.
+    # The same delay in both places: stock clients obey the trailer, others read the detail.
     assert int(trailers["grpc-retry-pushback-ms"]) == found["RetryInfo"].retry_delay.ToMilliseconds() > 0
 
 
 @check
-def a_field_that_is_wrong_is_named(client):
+def an_invalid_field_is_named(client):
     request = v1.ConverseRequest(model_id=MODEL, messages=[user(text("a"), v1.ContentBlock())])
     error = failure(lambda: client.plain.Converse(request, timeout=20))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -156,7 +156,7 @@ def an_exception_within_a_stream(client):
     except grpc.RpcError as error:
         assert error.code() is grpc.StatusCode.UNAVAILABLE and len(received) == 3
         assert details(error)["ErrorInfo"].metadata["phase"] == "stream"
-    # Headers were out: no stock client may run it again.
+    # Response headers were sent, so no stock client may retry the call.
     assert len(client.gateway.wait_for_calls("fault.service-unavailable.after.3", 1)) == 1
 
 
@@ -173,7 +173,7 @@ def a_deadline_holds_to_the_last_event(client):
     except grpc.RpcError as error:
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and len(received) == 3
     assert time.monotonic() - start < 5
-    # Both sides' clocks run out at once: which the gateway sees first, its own or the caller's leaving, is open.
+    # Both deadlines expire at the same time. The gateway may see its own first, or that the caller has left.
     line = client.gateway.wait_for_calls("fault.stall.after.3", 1)[0]
     assert line["status"] in ("DEADLINE_EXCEEDED", "CANCELLED"), line
 
@@ -184,34 +184,34 @@ def cancellation(client):
     next(events), next(events)
     events.cancel()
     assert failure(events).code() is grpc.StatusCode.CANCELLED
-    # The gateway hears of it at once, not at the deadline.
+    # The gateway notices it at once, not at the deadline.
     line = client.gateway.wait_for_calls("fault.stall.after.2", 1)[0]
     assert line["status"] == "CANCELLED" and line["duration_ms"] < 5000, line
 
 
 @check
-def stock_retries_wait_as_long_as_the_gateway_says(client):
-    # The gateway asks Bedrock three times a call; the fourth failure is for the client's second attempt.
+def stock_retries_wait_for_the_pushback(client):
+    # The gateway sends three requests for each call. The fourth failure is for the client's second attempt.
     model = "fault.flaky.4.service-unavailable"
-    answer, call = client.retrying.Converse.with_call(converse(model), timeout=30)
-    assert answer.stop_reason == "end_turn" and dict(call.initial_metadata())["bedrock-grpc-attempts"] == "2"
+    response, call = client.retrying.Converse.with_call(converse(model), timeout=30)
+    assert response.stop_reason == "end_turn" and dict(call.initial_metadata())["bedrock-grpc-attempts"] == "2"
     lines = client.gateway.wait_for_calls(model, 2)
     assert [(line["status"], line["attempts"]) for line in lines] == [("UNAVAILABLE", 3), ("OK", 2)], lines
 
 
 @check
 def stock_retries_work_for_streams_too(client):
-    # Only because the gateway sends no headers before Bedrock's first event.
+    # This works because the gateway sends no headers before Bedrock's first event.
     model = "fault.flaky.5.service-unavailable"
-    _, stop_reason, _ = whole(client.retrying.ConverseStream(converse_stream(model), timeout=30))
+    _, stop_reason, _ = collect(client.retrying.ConverseStream(converse_stream(model), timeout=30))
     assert stop_reason == "end_turn"
     lines = client.gateway.wait_for_calls(model, 2)
     assert [(line["status"], line["attempts"]) for line in lines] == [("UNAVAILABLE", 3), ("OK", 3)], lines
 
 
 @check
-def stock_retries_stop_where_the_gateway_says_so(client):
-    # RESOURCE_EXHAUSTED is in the policy, but nobody should ask again today.
+def stock_retries_stop_at_a_negative_pushback(client):
+    # RESOURCE_EXHAUSTED is in the policy, but the pushback forbids a retry.
     model = "fault.throttling-daily"
     error = failure(lambda: client.retrying.Converse(converse(model), timeout=10))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

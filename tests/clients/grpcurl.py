@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the gateway against real grpcurl, with AWS's JSON pasted.
+"""Tests the gateway with grpcurl and with AWS's JSON pasted.
 
     python tests/clients/grpcurl.py
 
@@ -28,7 +28,7 @@ def check(function):
 
 
 def grpcurl(*arguments, data=None, fails=False):
-    """What grpcurl prints, on either channel."""
+    """What grpcurl prints on standard output and standard error."""
     command = ["grpcurl", "-plaintext", *(["-d", "@"] if data else []), *arguments]
     done = subprocess.run(command, input=json.dumps(data) if data else None, capture_output=True, text=True, timeout=60)
     assert (done.returncode != 0) == fails, f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -61,9 +61,9 @@ def health(server):
 
 @check
 def converse(server):
-    [answer] = messages(grpcurl(server.target, f"{SERVICE}/Converse", data=HELLO))
-    assert answer["stopReason"] == "end_turn" and answer["output"]["message"]["content"][0]["text"], answer
-    assert int(answer["metrics"]["latencyMs"]) > 0, answer  # an int64: proto3's JSON has it as a string
+    [response] = messages(grpcurl(server.target, f"{SERVICE}/Converse", data=HELLO))
+    assert response["stopReason"] == "end_turn" and response["output"]["message"]["content"][0]["text"], response
+    assert int(response["metrics"]["latencyMs"]) > 0, response  # an int64 is a string in protobuf's JSON
 
 
 @check
@@ -75,12 +75,12 @@ def headers(server):
 
 @check
 def a_tool_round_trip(server):
-    [answer] = messages(grpcurl(server.target, f"{SERVICE}/Converse", data=WEATHER))
-    assert answer["stopReason"] == "tool_use", answer
-    use = answer["output"]["message"]["content"][-1]["toolUse"]
+    [response] = messages(grpcurl(server.target, f"{SERVICE}/Converse", data=WEATHER))
+    assert response["stopReason"] == "tool_use", response
+    use = response["output"]["message"]["content"][-1]["toolUse"]
     assert json.loads(use["inputJson"])["city"], use
     result = {"toolResult": {"toolUseId": use["toolUseId"], "content": [{"json": {"celsius": 18}}]}}
-    turns = [*WEATHER["messages"], answer["output"]["message"], {"role": "user", "content": [result]}]
+    turns = [*WEATHER["messages"], response["output"]["message"], {"role": "user", "content": [result]}]
     events = messages(grpcurl(server.target, f"{SERVICE}/ConverseStream", data={**WEATHER, "messages": turns}))
     assert events[0] == {"messageStart": {"role": "assistant"}}, events
     assert {"messageStop": {"stopReason": "end_turn"}} in events and "metadata" in events[-1], events
@@ -105,9 +105,9 @@ def a_deadline(server):
 def a_unix_socket(server):
     with tempfile.TemporaryDirectory(prefix="grpcurl-") as folder:
         with gateway(server.upstream, listen=f"{folder}/grpc.sock"):
-            # Not `-unix PATH`: grpcurl 1.9.2 and 1.9.3 fail at it (their issue 546).
-            [answer] = messages(grpcurl(f"unix://{folder}/grpc.sock", f"{SERVICE}/Converse", data=HELLO))
-    assert answer["stopReason"] == "end_turn", answer
+            # grpcurl 1.9.2 and 1.9.3 fail with `-unix PATH` (fullstorydev/grpcurl issue 546).
+            [response] = messages(grpcurl(f"unix://{folder}/grpc.sock", f"{SERVICE}/Converse", data=HELLO))
+    assert response["stopReason"] == "end_turn", response
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What the client scripts share: the processes under test, stubs generated from proto/, and the runner of checks."""
+"""Shared by the client scripts: the processes under test, stubs generated from proto/, and the runner of checks."""
 
 import atexit
 import contextlib
@@ -21,11 +21,11 @@ MODEL = "anthropic.claude-sonnet-4-20250514-v1:0"
 
 
 class LeftOut(Exception):
-    """Why a check does not apply here."""
+    """The reason why a check does not apply here."""
 
 
 def run(checks, *arguments):
-    """Runs each check, a line each; the exit code."""
+    """Runs each check and prints one line for it. Returns the exit code."""
     failed = left_out = 0
     for check in checks:
         name = check.__name__.replace("_", " ")
@@ -50,7 +50,7 @@ def free_port():
 
 
 class Process:
-    """A server that runs until the `with` block ends. What it prints goes to a file, shown if it dies early."""
+    """A server that runs until the `with` block ends. Its output goes to a file, which is printed if it ends early."""
 
     def __init__(self, command, address, environment):
         self.command, self.address = command, address
@@ -59,7 +59,7 @@ class Process:
 
     def __enter__(self):
         end = time.monotonic() + 60
-        while not self.answers():
+        while not self.listens():
             if self.process.poll() is not None or time.monotonic() > end:
                 self.process.kill()
                 raise RuntimeError(f"{self.command} did not start:\n{self.output()[-3000:]}")
@@ -73,8 +73,8 @@ class Process:
         except subprocess.TimeoutExpired:
             self.process.kill()
 
-    def answers(self):
-        """Whether somebody listens."""
+    def listens(self):
+        """Whether the server accepts connections."""
         unix = isinstance(self.address, str)
         with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as s:
             with contextlib.suppress(OSError):
@@ -91,7 +91,7 @@ class Process:
         return [line for line in lines if line["message"] == "call" and line.get("model") == model]
 
     def wait_for_calls(self, model, count):
-        """The same once there are so many: a line is written just after the caller has its status."""
+        """Waits until there are `count` lines and returns them. A line is written just after the caller has its status."""
         end = time.monotonic() + 5
         while len(self.calls(model)) < count and time.monotonic() < end:
             time.sleep(0.05)
@@ -99,7 +99,7 @@ class Process:
 
 
 def simulator():
-    """The simulator, and its `url`."""
+    """A simulator. It has a `url`."""
     port = free_port()
     process = Process([BINARY, "simulate", "--listen", f"127.0.0.1:{port}"], ("127.0.0.1", port), os.environ)
     process.url = f"http://127.0.0.1:{port}"
@@ -107,9 +107,9 @@ def simulator():
 
 
 def gateway(upstream, listen=None):
-    """A gateway in front of `upstream`, and its `target` for gRPC clients; `listen` may be the path of a Unix socket."""
+    """A gateway in front of `upstream`, with a `target` for gRPC clients. `listen` may be the path of a Unix socket."""
     port = free_port()
-    # Nothing of the machine's own AWS settings may leak in.
+    # Without the AWS settings of this machine.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "OTEL_"))}
     environment |= {
         "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
@@ -123,7 +123,7 @@ def gateway(upstream, listen=None):
 
 
 def generate():
-    """Stubs generated from proto/ as any Python project would: all messages, and `Stub`."""
+    """Stubs generated from proto/, as any Python project would do it: all messages, and `Stub`."""
     from grpc_tools import protoc
 
     folder = tempfile.TemporaryDirectory(prefix="stubs-")
