@@ -128,7 +128,7 @@ def generate():
 
     folder = tempfile.TemporaryDirectory(prefix="stubs-")
     atexit.register(folder.cleanup)
-    files = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").glob("bedrock/runtime/v1/*.proto"))
+    files = sorted(str(p.relative_to(ROOT / "proto")) for p in (ROOT / "proto").rglob("bedrock/**/*.proto"))
     code = protoc.main(["protoc", f"-I{ROOT / 'proto'}", f"-I{pathlib.Path(protoc.__file__).parent / '_proto'}",
                         f"--python_out={folder.name}", f"--grpc_python_out={folder.name}", *files])
     if code:
