@@ -1,0 +1,9 @@
+/** `connect` for browsers: gRPC-Web, which a gateway serves if its operator turns it on, or a proxy in front of it. */
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+
+import { Client, defaultInterceptors, type ConnectOptions } from "./client.js";
+
+/** A client of the gateway at `baseUrl`. Browsers cannot stream requests, so the bidirectional stream is not available. */
+export function connect(baseUrl: string, options: ConnectOptions = {}): Client {
+  return new Client(createGrpcWebTransport({ baseUrl, interceptors: defaultInterceptors(options) }));
+}
