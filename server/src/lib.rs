@@ -1,14 +1,18 @@
 //! A gRPC service in front of Amazon Bedrock's runtime API.
 //!
-//! A call's way through the crate: [`net`] accepts it, the layer in [`call`] gives it a record and a deadline,
-//! [`rpc`] writes its JSON, [`call`] tries until it succeeds or must not, [`bedrock`] asks Bedrock, [`error`] says
-//! what went wrong, [`telemetry`] tells of it. ARCHITECTURE.md walks through it at leisure.
+//! The way of a call through the crate: `net` accepts the connection, the layer in `call` starts the call's record and its
+//! deadline, `rpc` writes the JSON body, `call` runs attempts, `bedrock` sends them, `error` makes the status of a failure, and
+//! `telemetry` writes the log line and the spans. ARCHITECTURE.md describes it in detail.
 
-pub mod bedrock;
-pub mod call;
-pub mod cli;
-pub mod demo;
-pub mod error;
-pub mod net;
-pub mod rpc;
-pub mod telemetry;
+mod bedrock;
+mod call;
+mod cli;
+mod commands;
+mod error;
+mod limits;
+mod net;
+mod rpc;
+mod telemetry;
+
+pub use cli::Cli;
+pub use commands::run;

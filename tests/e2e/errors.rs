@@ -211,7 +211,7 @@ async fn an_arn_with_a_region_that_is_none_is_bedrocks_to_refuse() {
 #[tokio::test]
 async fn a_unary_call_that_is_never_answered_ends() {
     let simulator = simulator().await;
-    let gateway = Gateway::builder(&simulator).arg("--answer-timeout").arg("50ms").start().await;
+    let gateway = Gateway::builder(&simulator).arg("--response-timeout").arg("50ms").start().await;
     let status = gateway.client().await.converse(converse("fault.stall", "Hi")).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "ANSWER_TIMEOUT"));
     simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();

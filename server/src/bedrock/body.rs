@@ -9,10 +9,10 @@ use crate::error::Failure;
 
 /// The most that an answer may hold: what a gRPC message may, which in JSON is base64 and names. What is still too large as
 /// a message, tonic refuses.
-pub(super) const LIMIT: usize = crate::net::MESSAGE_LIMIT / 3 * 4 + 1024 * 1024;
+pub(super) const LIMIT: usize = crate::limits::MAX_MESSAGE_BYTES / 3 * 4 + 1024 * 1024;
 
 /// The body of an answer. Dropping it unread closes the connection, which stops the generation.
-pub struct Body(SdkBody);
+pub(crate) struct Body(SdkBody);
 
 impl Body {
     pub(super) fn new(body: SdkBody) -> Self {
@@ -23,7 +23,7 @@ impl Body {
     ///
     /// # Errors
     /// [`Failure::Truncated`] when the connection breaks.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             match self.0.frame().await {
                 None => return Ok(None),
@@ -40,8 +40,8 @@ impl Body {
     /// The whole body.
     ///
     /// # Errors
-    /// [`Failure::Truncated`] when the connection breaks, [`Failure::AnswerTooLarge`] when it does not fit a message.
-    pub async fn whole(mut self) -> Result<Bytes, Failure> {
+    /// [`Failure::Truncated`] when the connection breaks, [`Failure::ResponseTooLarge`] when it does not fit a message.
+    pub(crate) async fn whole(mut self) -> Result<Bytes, Failure> {
         let expected = usize::try_from(self.0.size_hint().lower()).unwrap_or(usize::MAX);
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
         if first.len() == expected && expected <= LIMIT {
@@ -51,7 +51,7 @@ impl Body {
         whole.extend_from_slice(&first);
         while let Some(data) = self.chunk().await? {
             if whole.len() + data.len() > LIMIT {
-                return Err(Failure::AnswerTooLarge(LIMIT));
+                return Err(Failure::ResponseTooLarge(LIMIT));
             }
             whole.extend_from_slice(&data);
         }

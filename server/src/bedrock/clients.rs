@@ -28,30 +28,30 @@ const REGIONS_LIMIT: usize = 100;
 /// Where and as whom to reach Bedrock. What is not set comes from the environment, the profile and the instance, as
 /// aws-config finds it.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The Region to ask when the model id names none.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// The endpoint to ask instead of AWS's own, as `http://127.0.0.1:8080`.
-    pub endpoint_url: Option<String>,
+    pub(crate) endpoint_url: Option<String>,
     /// Certificates (PEM) to trust beside the platform's roots when asking Bedrock.
-    pub upstream_ca: Option<Vec<u8>>,
+    pub(crate) upstream_ca: Option<Vec<u8>>,
     /// A fixed access key id and secret instead of the default chain; the demo's way to the simulator.
-    pub static_credentials: Option<(String, String)>,
+    pub(crate) static_credentials: Option<(String, String)>,
 }
 
 /// Whether calls can be expected to succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
+pub(crate) enum Readiness {
     /// Credentials resolve and Bedrock has not refused them.
     Ready,
     /// No credentials resolve.
     NoCredentials,
     /// Bedrock refused the credentials, also after a reload.
-    Refused,
+    Rejected,
 }
 
 /// Bedrock, as the gateway reaches it.
-pub struct Upstream {
+pub(crate) struct Upstream {
     settings: Settings,
     region: Option<String>,
     current: RwLock<Generation>,
@@ -79,7 +79,7 @@ struct Generation {
 
 impl Upstream {
     /// Loads the AWS configuration. Resolves no credentials yet; see [`Upstream::check`].
-    pub async fn load(settings: Settings) -> Self {
+    pub(crate) async fn load(settings: Settings) -> Self {
         let http = http_client(&settings);
         let config = load(&settings, &http).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
@@ -109,13 +109,13 @@ impl Upstream {
 
     /// The number of the present load of credentials; [`Upstream::refresh`] takes it.
     #[must_use]
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.current.read().unwrap_or_else(PoisonError::into_inner).number
     }
 
     /// Loads configuration and credentials anew after Bedrock refused those of `generation`. Nothing is done when somebody
     /// else has just done so; returns whether credentials are other than they were.
-    pub async fn refresh(&self, generation: u64) -> bool {
+    pub(crate) async fn refresh(&self, generation: u64) -> bool {
         let mut reloaded = self.reloaded.lock().await;
         if self.generation() != generation {
             return true;
@@ -132,12 +132,12 @@ impl Upstream {
 
     /// Readiness as it changes.
     #[must_use]
-    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
         self.readiness.subscribe()
     }
 
     /// Bedrock has answered a call, or refused it for its credentials, also after a reload.
-    pub fn set_readiness(&self, now: Readiness) {
+    pub(crate) fn set_readiness(&self, now: Readiness) {
         self.readiness.send_if_modified(|was| std::mem::replace(was, now) != now);
     }
 
@@ -145,7 +145,7 @@ impl Upstream {
     ///
     /// # Errors
     /// The provider chain's error, for our own log.
-    pub async fn check(&self) -> Result<(), String> {
+    pub(crate) async fn check(&self) -> Result<(), String> {
         let config = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).config);
         let resolved = resolve(&config).await;
         self.set_readiness(if resolved.is_ok() { Readiness::Ready } else { Readiness::NoCredentials });

@@ -9,15 +9,15 @@ use crate::error::{Exception, Failure};
 
 /// One event of a stream.
 #[derive(Debug)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// `:event-type`, as `contentBlockDelta`.
-    pub event: String,
+    pub(crate) event: String,
     /// The payload: JSON.
-    pub payload: Bytes,
+    pub(crate) payload: Bytes,
 }
 
 /// Decodes a body as it is polled: nothing is read before the caller takes it, so flow control reaches Bedrock.
-pub struct Frames {
+pub(crate) struct Frames {
     body: Body,
     reader: FrameReader,
 }
@@ -25,7 +25,7 @@ pub struct Frames {
 impl Frames {
     /// Reads `body` as an event stream.
     #[must_use]
-    pub fn new(body: Body) -> Self {
+    pub(crate) fn new(body: Body) -> Self {
         Self { body, reader: FrameReader::new(LIMIT) }
     }
 
@@ -34,8 +34,8 @@ impl Frames {
     /// # Errors
     /// The exception that stands in the stream (`:message-type` `exception` or `error`), [`Failure::Truncated`] when the
     /// stream ends within a frame or the connection breaks, [`Failure::Undecodable`] when a frame's checksum is wrong,
-    /// [`Failure::AnswerTooLarge`] when a frame does not fit a message.
-    pub async fn next(&mut self) -> Result<Option<Frame>, Failure> {
+    /// [`Failure::ResponseTooLarge`] when a frame does not fit a message.
+    pub(crate) async fn next(&mut self) -> Result<Option<Frame>, Failure> {
         loop {
             if let Some(frame) = self.reader.next()? {
                 return read(&frame).map(Some);
@@ -52,7 +52,7 @@ impl Frames {
 impl From<FrameError> for Failure {
     fn from(error: FrameError) -> Self {
         match error {
-            FrameError::TooLarge { limit, .. } => Self::AnswerTooLarge(limit),
+            FrameError::TooLarge { limit, .. } => Self::ResponseTooLarge(limit),
             error => Self::Undecodable(error.to_string()),
         }
     }

@@ -15,25 +15,25 @@ use bytes::Bytes;
 use futures::Stream;
 use http::HeaderMap;
 
-pub use body::Body;
-pub use clients::{Readiness, Settings, Upstream};
-pub use frames::{Frame, Frames};
-pub use operation::Operation;
+pub(crate) use body::Body;
+pub(crate) use clients::{Readiness, Settings, Upstream};
+pub(crate) use frames::{Frame, Frames};
+pub(crate) use operation::Operation;
 
 use crate::error::Failure;
 
 /// Where a call goes: a model (or inference profile, prompt, endpoint ARN) in a Region.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     /// The model in the request's path, for the operations that have one there.
-    pub model_id: Option<String>,
+    pub(crate) model_id: Option<String>,
     /// The Region asked.
-    pub region: String,
+    pub(crate) region: String,
 }
 
 /// What a call is about.
 #[derive(Debug, Clone, Copy)]
-pub enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     /// A model, inference profile or prompt, by id or ARN.
     Model(&'a str),
     /// Something else with an id or ARN.
@@ -48,11 +48,11 @@ pub enum Subject<'a> {
 }
 
 /// A successful answer of Bedrock's, its body still to be read.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The response's headers.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The response's body. Dropping it closes the connection to Bedrock.
-    pub body: Body,
+    pub(crate) body: Body,
 }
 
 impl Upstream {
@@ -60,7 +60,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Failure::NoRegion`] when none is known.
-    pub fn target(&self, subject: Subject<'_>) -> Result<Target, Failure> {
+    pub(crate) fn target(&self, subject: Subject<'_>) -> Result<Target, Failure> {
         let (model_id, id) = match subject {
             Subject::Model(id) => (Some(id.to_owned()), Some(id)),
             Subject::Resource { id, .. } => (None, Some(id)),
@@ -73,7 +73,7 @@ impl Upstream {
     /// Whether a target is in the gateway's own Region. Elsewhere Bedrock also refuses credentials when the account has not
     /// opted in to the Region, which says nothing of the credentials.
     #[must_use]
-    pub fn is_home(&self, target: &Target) -> bool {
+    pub(crate) fn is_default_region(&self, target: &Target) -> bool {
         self.region() == Some(target.region.as_str())
     }
 
@@ -81,7 +81,7 @@ impl Upstream {
     ///
     /// # Errors
     /// Bedrock's exception, or why there is no answer.
-    pub async fn send(&self, operation: &Operation, target: &Target, body: Bytes) -> Result<Answer, Failure> {
+    pub(crate) async fn send(&self, operation: &Operation, target: &Target, body: Bytes) -> Result<Answer, Failure> {
         exchange::send(&self.clients(&target.region), operation, target, body).await
     }
 
@@ -89,7 +89,7 @@ impl Upstream {
     ///
     /// # Errors
     /// As [`Upstream::send`]; [`Failure::NoHttp2`] when the endpoint cannot do it.
-    pub async fn bidirectional(
+    pub(crate) async fn bidirectional(
         &self,
         target: &Target,
         input: impl Stream<Item = Bytes> + Send + Sync + 'static,

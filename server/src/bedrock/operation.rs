@@ -7,7 +7,7 @@ use bedrock_grpc_schema::runtime::v1::{
 
 /// An operation of Bedrock's runtime API, or of its catalog, whose request is one body.
 #[derive(Debug, Clone)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
     Converse,
     /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>

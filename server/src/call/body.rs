@@ -1,5 +1,5 @@
-//! The body of an answer, which ends exactly once: by its own trailers, at the deadline, with the gateway's grace, or when
-//! the caller goes away.
+//! The response body of a call. It ends exactly once: with its own trailers, at the deadline, when the gateway terminates,
+//! or when the caller leaves.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,59 +12,77 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::deadline::Deadline;
-use super::response::{EndOnDrop, is_tonics_own, trailers};
+use super::lifecycle::CancelledOnDrop;
+use super::response::{is_made_by_tonic, to_trailers, trailers_only_response};
 use crate::error::Failure;
 
-/// A body under watch. The watch is a task of its own, which the body owns: HTTP/2 does not poll a body whose caller takes
-/// nothing, and a deadline that waited for a poll would leave the stream from Bedrock open, and paid for.
-pub(super) struct CallBody {
-    state: Arc<Mutex<State>>,
-    ended: EndOnDrop,
+/// Watches the response of a call until it ends. A response that is a status already finishes the call here.
+pub(super) fn watch_body(
+    guard: CancelledOnDrop,
+    response: http::Response<Body>,
+    deadline: Deadline,
+) -> http::Response<Body> {
+    let call = &guard.0;
+    if let Some(status) = Status::from_header_map(response.headers()) {
+        if is_made_by_tonic(&status) {
+            return trailers_only_response(call, &Failure::Rpc(status));
+        }
+        call.finish(status.code());
+        return response;
+    }
+    response.map(|body| Body::new(CallBody::new(body, guard, deadline)))
+}
+
+/// A response body with a watch task. The body owns the task. HTTP/2 does not poll a body while the caller reads nothing, so
+/// a deadline that waits for a poll would keep the stream from Bedrock open, and that stream is paid for.
+struct CallBody {
+    state: Arc<Mutex<BodyState>>,
+    guard: CancelledOnDrop,
     watch: JoinHandle<()>,
 }
 
-struct State {
-    /// The answer. Dropping it closes the connection to Bedrock.
+struct BodyState {
+    /// The response. Dropping it closes the stream from Bedrock.
     body: Option<Body>,
-    /// What ended it from outside and has not been told yet.
-    cut: Option<Status>,
-    /// Whoever waits for the next frame.
+    /// The status with which the watch task ended the call, until it is sent to the caller.
+    pending_status: Option<Status>,
+    /// The task that waits for the next frame.
     waker: Option<Waker>,
 }
 
 impl CallBody {
-    pub(super) fn new(body: Body, ended: EndOnDrop, expires: Deadline) -> Self {
-        let state = Arc::new(Mutex::new(State { body: Some(body), cut: None, waker: None }));
-        let (watched, call) = (Arc::clone(&state), Arc::clone(&ended.0));
+    fn new(body: Body, guard: CancelledOnDrop, deadline: Deadline) -> Self {
+        let state = Arc::new(Mutex::new(BodyState { body: Some(body), pending_status: None, waker: None }));
+        let (watched, call) = (Arc::clone(&state), Arc::clone(&guard.0));
         let watch = tokio::spawn(async move {
             let failure = tokio::select! {
-                () = expires => Failure::DeadlineExceeded,
-                () = call.policy.terminated.cancelled() => Failure::Draining,
+                () = deadline => Failure::DeadlineExceeded,
+                () = call.shutdown.terminated.cancelled() => Failure::Draining,
             };
             let mut state = lock(&watched);
             if state.body.take().is_some() {
-                let status = call.fail(&failure);
-                call.end(status.code());
-                state.cut = Some(status);
+                let status = call.record_failure(&failure);
+                call.finish(status.code());
+                state.pending_status = Some(status);
                 if let Some(waker) = state.waker.take() {
                     waker.wake();
                 }
             }
         });
-        Self { state, ended, watch }
+        Self { state, guard, watch }
     }
 
-    /// The end that the answer itself has come to.
-    fn end(&self, state: &mut State, status: &Status) {
+    /// Finishes the call with the status that the response itself ended with.
+    fn finish(&self, state: &mut BodyState, status: &Status) {
         state.body = None;
         self.watch.abort();
-        self.ended.0.end(status.code());
+        self.guard.0.finish(status.code());
     }
 
-    fn fail(&self, state: &mut State, failure: &Failure) -> Frame<Bytes> {
-        let status = self.ended.0.fail(failure);
-        self.end(state, &status);
-        trailers(&status)
+    fn fail(&self, state: &mut BodyState, failure: &Failure) -> Frame<Bytes> {
+        let status = self.guard.0.record_failure(failure);
+        self.finish(state, &status);
+        to_trailers(&status)
     }
 }
 
@@ -74,7 +92,7 @@ impl Drop for CallBody {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<BodyState>) -> MutexGuard<'_, BodyState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -84,8 +102,8 @@ impl http_body::Body for CallBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let state = &mut *lock(&self.state);
-        if let Some(status) = state.cut.take() {
-            return Poll::Ready(Some(Ok(trailers(&status))));
+        if let Some(status) = state.pending_status.take() {
+            return Poll::Ready(Some(Ok(to_trailers(&status))));
         }
         let Some(body) = &mut state.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(cx);
@@ -94,11 +112,11 @@ impl http_body::Body for CallBody {
         }
         Poll::Ready(match ready!(polled) {
             Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
-                Ok(found) => match Status::from_header_map(&found) {
-                    Some(status) if is_tonics_own(&status) => self.fail(state, &Failure::Rpc(status)),
+                Ok(trailers) => match Status::from_header_map(&trailers) {
+                    Some(status) if is_made_by_tonic(&status) => self.fail(state, &Failure::Rpc(status)),
                     status => {
-                        self.end(state, &status.unwrap_or_else(|| Status::new(Code::Unknown, "")));
-                        Frame::trailers(found)
+                        self.finish(state, &status.unwrap_or_else(|| Status::new(Code::Unknown, "")));
+                        Frame::trailers(trailers)
                     }
                 },
                 Err(data) => data,
@@ -113,7 +131,7 @@ impl http_body::Body for CallBody {
 
     fn is_end_stream(&self) -> bool {
         let state = lock(&self.state);
-        state.cut.is_none() && state.body.as_ref().is_none_or(http_body::Body::is_end_stream)
+        state.pending_status.is_none() && state.body.as_ref().is_none_or(http_body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

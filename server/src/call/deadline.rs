@@ -1,51 +1,35 @@
-//! The caller's deadline. <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>: `grpc-timeout` is up to eight
-//! digits and a unit.
+//! The caller's deadline, from the request header `grpc-timeout`.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bedrock_grpc_schema::grpc_timeout;
 use http::HeaderMap;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::Failure;
 
-/// The longest that is waited for, a year: tokio's timer takes no more than about two.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Maximum deadline: one year. tokio's timer accepts about two years.
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// When the deadline in `grpc-timeout` runs out.
-pub(super) fn of(headers: &HeaderMap) -> Result<Option<Instant>, Failure> {
-    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
-    let timeout = value.to_str().ok().and_then(parse).ok_or(Failure::MalformedTimeout)?;
-    Ok(Some(Instant::now() + timeout.min(LONGEST)))
+/// Reads `grpc-timeout` and returns the time at which the deadline expires.
+pub(super) fn parse_grpc_timeout(headers: &HeaderMap) -> Result<Option<Instant>, Failure> {
+    let Some(value) = headers.get(grpc_timeout::HEADER) else { return Ok(None) };
+    let timeout = value.to_str().ok().and_then(grpc_timeout::parse).ok_or(Failure::MalformedTimeout)?;
+    Ok(Some(Instant::now() + timeout.min(MAX_TIMEOUT)))
 }
 
-fn parse(value: &str) -> Option<Duration> {
-    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
-    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let n: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(n * 3600)),
-        "M" => Some(Duration::from_secs(n * 60)),
-        "S" => Some(Duration::from_secs(n)),
-        "m" => Some(Duration::from_millis(n)),
-        "u" => Some(Duration::from_micros(n)),
-        "n" => Some(Duration::from_nanos(n)),
-        _ => None,
-    }
-}
-
-/// Resolves when the deadline has passed; never, when there is none.
+/// A future that resolves when the deadline has expired. Without a deadline it never resolves.
 ///
-/// tonic has a timer of its own around this one and answers CANCELLED by it. It polls us first, so ours wins as long as it
-/// is ready whenever tonic's is: hence the look at the clock beside the timer, whose wake-up may lie behind tonic's in the
-/// same tick.
+/// tonic has its own timer around this one and ends the call with CANCELLED when that timer fires first. tonic polls our
+/// future before its timer. So ours wins if it is ready whenever tonic's timer is ready. That is why `poll` also compares the
+/// clock: both timers may fire in the same tick, and the wake-up of ours may come second.
 pub(super) struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {
+    /// The deadline at `instant`.
     pub(super) fn at(instant: Option<Instant>) -> Self {
         Self(instant.map(|at| Box::pin(sleep_until(at))))
     }
@@ -60,21 +44,6 @@ impl Future for Deadline {
             Poll::Ready(())
         } else {
             Poll::Pending
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_is_up_to_eight_digits_and_a_unit() {
-        assert_eq!(parse("1S"), Some(Duration::from_secs(1)));
-        assert_eq!(parse("99999999n"), Some(Duration::from_nanos(99_999_999)));
-        assert_eq!(parse("2H"), Some(Duration::from_secs(7200)));
-        for malformed in ["", "S", "1", "1s", "123456789S", "-1S", "1.5S", "1 S", "é"] {
-            assert_eq!(parse(malformed), None, "{malformed}");
         }
     }
 }

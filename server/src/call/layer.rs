@@ -1,4 +1,4 @@
-//! The layer around every service: one record, one deadline, one end for each call.
+//! The tower layer around every service. Each call gets one record, one deadline and one end.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,21 +9,27 @@ use std::task::{Context, Poll};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use super::deadline::{self, Deadline};
-use super::{Call, Policy, response};
+use super::body::watch_body;
+use super::deadline::{Deadline, parse_grpc_timeout};
+use super::lifecycle::{Call, CancelledOnDrop};
+use super::response::trailers_only_response;
+use super::settings::CallSettings;
+use super::shutdown::Shutdown;
+use super::termination::end_on_termination;
 use crate::error::Failure;
 
 /// Wraps services in [`CallService`].
 #[derive(Debug, Clone)]
-pub struct CallLayer {
-    policy: Policy,
+pub(crate) struct CallLayer {
+    settings: CallSettings,
+    shutdown: Shutdown,
 }
 
 impl CallLayer {
-    /// A layer that applies `policy` to every call.
+    /// A layer that applies `settings` to every call and ends the calls by `shutdown`.
     #[must_use]
-    pub fn new(policy: Policy) -> Self {
-        Self { policy }
+    pub(crate) fn new(settings: CallSettings, shutdown: Shutdown) -> Self {
+        Self { settings, shutdown }
     }
 }
 
@@ -31,21 +37,22 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService { inner, policy: self.policy.clone() }
+        CallService { inner, settings: self.settings, shutdown: self.shutdown.clone() }
     }
 }
 
-/// Puts an `Arc<Call>` into each request's extensions, ends the call at its deadline or when the gateway's grace is over,
-/// gives statuses that tonic made their details, and sees to it that every call ends once.
+/// Puts an `Arc<Call>` into the extensions of each request, ends the call at its deadline or when the gateway terminates,
+/// adds details to statuses that tonic made, and makes sure that every call finishes once.
 #[derive(Debug, Clone)]
-pub struct CallService<S> {
+pub(crate) struct CallService<S> {
     inner: S,
-    policy: Policy,
+    settings: CallSettings,
+    shutdown: Shutdown,
 }
 
-/// Services that are no calls to Bedrock. Health and reflection serve also while the gateway drains, and have no record; their
-/// streams (a health watch lasts for good) end with the gateway.
-const PLUMBING: &[&str] = &["/grpc.health.", "/grpc.reflection."];
+/// Path prefixes of services that never call Bedrock. They have no record and no log line. They also serve while the gateway
+/// drains, and their streams (a health watch never ends by itself) end when the gateway terminates.
+const UNTRACKED_SERVICES: &[&str] = &["/grpc.health.", "/grpc.reflection."];
 
 impl<S> Service<http::Request<Body>> for CallService<S>
 where
@@ -61,36 +68,36 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        if PLUMBING.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
-            let (answer, terminated) = (self.inner.call(request), self.policy.terminated.clone());
-            return Box::pin(async move { Ok(response::until(terminated, answer.await?)) });
+        if UNTRACKED_SERVICES.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
+            let (response, terminated) = (self.inner.call(request), self.shutdown.terminated.clone());
+            return Box::pin(async move { Ok(end_on_termination(terminated, response.await?)) });
         }
-        // Here, not in the future: tonic makes its own timer right after this returns.
-        let deadline = deadline::of(request.headers());
-        let at = deadline.as_ref().ok().copied().flatten();
-        let expires = Deadline::at(at);
-        let call = Call::begin(request.uri().path(), request.headers(), self.policy.clone(), at);
-        let ended = response::EndOnDrop(Arc::clone(&call));
-        let refused = match deadline {
+        // The timer starts here and not in the future: tonic starts its own timer right after this function returns.
+        let timeout = parse_grpc_timeout(request.headers());
+        let expires_at = timeout.as_ref().ok().copied().flatten();
+        let mut deadline = Deadline::at(expires_at);
+        let (settings, shutdown) = (self.settings, self.shutdown.clone());
+        let call = Call::start(request.uri().path(), request.headers(), settings, shutdown, expires_at);
+        let guard = CancelledOnDrop(Arc::clone(&call));
+        let rejection = match timeout {
             Err(failure) => Some(failure),
-            Ok(_) if self.policy.draining.is_cancelled() => Some(Failure::Draining),
+            Ok(_) if self.shutdown.draining.is_cancelled() => Some(Failure::Draining),
             Ok(_) => None,
         };
-        if let Some(failure) = refused {
-            return Box::pin(std::future::ready(Ok(response::trailers_only(&call, &failure))));
+        if let Some(failure) = rejection {
+            return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));
         }
         request.extensions_mut().insert(Arc::clone(&call));
-        let answer = self.inner.call(request);
+        let response = self.inner.call(request);
         Box::pin(async move {
-            let mut expires = expires;
-            let terminated = call.policy.terminated.clone();
-            let answered = tokio::select! {
+            let terminated = call.shutdown.terminated.clone();
+            let response = tokio::select! {
                 biased;
-                answered = answer => answered?,
-                () = &mut expires => return Ok(response::trailers_only(&call, &Failure::DeadlineExceeded)),
-                () = terminated.cancelled() => return Ok(response::trailers_only(&call, &Failure::Draining)),
+                response = response => response?,
+                () = &mut deadline => return Ok(trailers_only_response(&call, &Failure::DeadlineExceeded)),
+                () = terminated.cancelled() => return Ok(trailers_only_response(&call, &Failure::Draining)),
             };
-            Ok(response::wrap(ended, answered, expires))
+            Ok(watch_body(guard, response, deadline))
         })
     }
 }

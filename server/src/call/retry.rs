@@ -1,59 +1,60 @@
-//! The only layer that retries. It does so before the caller has seen anything, as `error::table` says.
+//! The only layer that retries. It retries before the caller has received anything, as `error::classification` decides.
 
 use std::future::Future;
 use std::time::Duration;
 
-use super::Call;
+use super::context::Phase;
+use super::lifecycle::Call;
 use crate::bedrock::{Readiness, Target, Upstream};
-use crate::error::{Failure, Phase, Retry, Verdict};
+use crate::error::{Failure, Retry};
 
-/// How often Bedrock is asked at most for one call.
-pub const MAX_ATTEMPTS: u32 = 3;
+/// Maximum number of requests to Bedrock for one call.
+const MAX_ATTEMPTS: u32 = 3;
 
-/// The longest wait between attempts. A longer one is the caller's to decide: it is told how long.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// Maximum wait between two attempts. The caller decides about a longer wait: the status contains the delay.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
 
-/// What has been spent of the retries that are had only once.
+/// Which of the retries that a call gets only once have been used.
 #[derive(Default)]
-struct Spent {
+struct UsedRetries {
     once: bool,
     refreshed: bool,
 }
 
 impl Call {
-    /// Calls `ask` until it succeeds, the failure is one that asking again cannot mend, the attempts are used up, or the
-    /// deadline would pass in waiting.
+    /// Runs `attempt` until it succeeds, the failure does not allow a retry, no attempts are left, or the deadline would
+    /// expire during the wait.
     ///
     /// # Errors
-    /// The last attempt's failure.
-    pub async fn attempts<T, F>(
+    /// The failure of the last attempt.
+    pub(crate) async fn with_retries<T, F>(
         &self,
         upstream: &Upstream,
         target: &Target,
-        mut ask: impl FnMut() -> F,
+        mut attempt: impl FnMut() -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let mut spent = Spent::default();
+        let mut used = UsedRetries::default();
         loop {
             let generation = upstream.generation();
-            let failure = match self.once(upstream, target, ask()).await {
-                Ok(answer) => return Ok(answer),
+            let failure = match self.run_attempt(upstream, target, attempt()).await {
+                Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
-            let attempts = self.with(|record| record.facts.attempts);
-            let verdict = Verdict::of(&failure);
-            if verdict.retry == Retry::OnceRefreshed && spent.refreshed {
-                unready(upstream, target, &failure);
+            let attempts = self.update(|record| record.context.attempts);
+            let classification = failure.classify();
+            if classification.retry == Retry::OnceRefreshed && used.refreshed {
+                mark_not_ready(upstream, target, &failure);
             }
-            let delay = verdict.delay(&failure, attempts);
-            if !spent.allows(&verdict) || attempts >= MAX_ATTEMPTS || !self.can_wait(delay) {
+            let delay = classification.retry_delay(&failure, attempts);
+            if !used.allow(classification.retry) || attempts >= MAX_ATTEMPTS || !self.can_wait(delay) {
                 return Err(failure);
             }
-            tracing::debug!(attempts, reason = %verdict.reason, delay_ms = delay.as_millis(), "asking Bedrock again");
-            if verdict.retry == Retry::OnceRefreshed {
-                if upstream.is_home(target) {
+            tracing::debug!(attempts, reason = %classification.reason, delay_ms = delay.as_millis(), "retrying");
+            if classification.retry == Retry::OnceRefreshed {
+                if upstream.is_default_region(target) {
                     upstream.refresh(generation).await;
                 }
             } else {
@@ -62,76 +63,74 @@ impl Call {
         }
     }
 
-    /// One attempt: counted, traced, and told to readiness when Bedrock took our credentials.
+    /// Runs an attempt that cannot be repeated. Credentials that Bedrock rejects are reloaded for the calls that follow.
     ///
     /// # Errors
-    /// The attempt's failure.
-    async fn once<T>(
-        &self,
-        upstream: &Upstream,
-        target: &Target,
-        attempt: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let number = self.with(|record| {
-            record.facts.region = Some(target.region.clone());
-            record.facts.phase = Phase::Request;
-            record.facts.request_id = None;
-            record.facts.attempts += 1;
-            record.facts.attempts
-        });
-        let span = self.trace().attempt(number, target);
-        let outcome = attempt.await;
-        match &outcome {
-            Ok(_) => upstream.set_readiness(Readiness::Ready),
-            Err(failure) => span.fail(&Verdict::of(failure)),
-        }
-        outcome
-    }
-
-    /// One attempt that cannot be repeated. Credentials that Bedrock refuses are loaded anew for the calls that follow.
-    ///
-    /// # Errors
-    /// The attempt's failure.
-    pub async fn only<T>(
+    /// The failure of the attempt.
+    pub(crate) async fn without_retry<T>(
         &self,
         upstream: &Upstream,
         target: &Target,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let generation = upstream.generation();
-        let outcome = self.once(upstream, target, attempt).await;
+        let outcome = self.run_attempt(upstream, target, attempt).await;
         if let Err(failure) = &outcome
-            && Verdict::of(failure).retry == Retry::OnceRefreshed
-            && upstream.is_home(target)
+            && failure.classify().retry == Retry::OnceRefreshed
+            && upstream.is_default_region(target)
             && !upstream.refresh(generation).await
         {
-            unready(upstream, target, failure);
+            mark_not_ready(upstream, target, failure);
+        }
+        outcome
+    }
+
+    /// Runs one attempt: counts it, traces it, and marks the gateway as ready when Bedrock accepted the credentials.
+    async fn run_attempt<T>(
+        &self,
+        upstream: &Upstream,
+        target: &Target,
+        attempt: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let number = self.update(|record| {
+            record.context.region = Some(target.region.clone());
+            record.context.phase = Phase::Request;
+            record.context.request_id = None;
+            record.context.attempts += 1;
+            record.context.attempts
+        });
+        let span = self.spans().start_attempt(number, &target.region);
+        let outcome = attempt.await;
+        match &outcome {
+            Ok(_) => upstream.set_readiness(Readiness::Ready),
+            Err(failure) => span.record_failure(&failure.classify().reason),
         }
         outcome
     }
 
     fn can_wait(&self, delay: Duration) -> bool {
         let now = tokio::time::Instant::now();
-        delay <= LONGEST_WAIT && self.deadline.is_none_or(|deadline| now + delay < deadline)
+        delay <= MAX_RETRY_DELAY && self.deadline.is_none_or(|deadline| now + delay < deadline)
     }
 }
 
-/// Credentials that Bedrock refuses, or that there are none of, in the gateway's own Region.
-fn unready(upstream: &Upstream, target: &Target, failure: &Failure) {
+/// Marks the gateway as not ready: it has no credentials, or Bedrock rejects them in the default Region.
+fn mark_not_ready(upstream: &Upstream, target: &Target, failure: &Failure) {
     match failure {
         Failure::NoCredentials(_) => upstream.set_readiness(Readiness::NoCredentials),
-        _ if upstream.is_home(target) => upstream.set_readiness(Readiness::Refused),
+        _ if upstream.is_default_region(target) => upstream.set_readiness(Readiness::Rejected),
         _ => {}
     }
 }
 
-impl Spent {
-    fn allows(&mut self, verdict: &Verdict) -> bool {
-        match verdict.retry {
+impl UsedRetries {
+    /// Whether this retry is still allowed. A retry that a call gets only once is used up by this question.
+    fn allow(&mut self, retry: Retry) -> bool {
+        match retry {
             Retry::Yes => true,
             Retry::Once => !std::mem::replace(&mut self.once, true),
             Retry::OnceRefreshed => !std::mem::replace(&mut self.refreshed, true),
-            // There is one target as yet.
+            // A call has only one target today, so there is no next one.
             Retry::Never | Retry::NextTarget => false,
         }
     }

@@ -1,29 +1,29 @@
-//! An exception of Bedrock's, from an HTTP answer or from within a stream.
+//! An exception that Bedrock sent, in an HTTP response or in an event stream.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// An exception as Bedrock sent it.
+/// An exception that Bedrock sent.
 #[derive(Debug, Clone, Default)]
-pub struct Exception {
-    /// Its name in PascalCase, as `ThrottlingException`, if Bedrock named it.
-    pub name: Option<String>,
-    /// The HTTP status; an exception within a stream has none.
-    pub http_status: Option<u16>,
-    /// Bedrock's words.
-    pub message: String,
-    /// The request it answers, if it came with headers of its own.
-    pub request_id: Option<String>,
-    /// `Retry-After`, if Bedrock sent it.
-    pub retry_after: Option<Duration>,
-    /// The model's own status, of ModelErrorException and ModelStreamErrorException.
-    pub original_status_code: Option<u16>,
-    /// The model that failed, of ModelErrorException.
-    pub resource_name: Option<String>,
+pub(crate) struct Exception {
+    /// Its name in PascalCase, for example `ThrottlingException`. `None` when Bedrock sent no name.
+    pub(crate) name: Option<String>,
+    /// The HTTP status of the response. An exception in an event stream has none.
+    pub(crate) http_status: Option<u16>,
+    /// Bedrock's error message. It may quote the prompt.
+    pub(crate) message: String,
+    /// Bedrock's id of the request, when the exception has its own headers.
+    pub(crate) request_id: Option<String>,
+    /// The delay in `Retry-After`.
+    pub(crate) retry_after: Option<Duration>,
+    /// The status that the model returned (ModelErrorException and ModelStreamErrorException).
+    pub(crate) original_status_code: Option<u16>,
+    /// The model that failed (ModelErrorException).
+    pub(crate) resource_name: Option<String>,
 }
 
-/// The members that Bedrock's exceptions have; the older services behind it write `Message`.
+/// The members of Bedrock's exceptions. Some services behind Bedrock write `Message` with a capital letter.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Members {
@@ -35,13 +35,19 @@ struct Members {
 }
 
 impl Exception {
-    /// Reads an exception's name, as a header or a frame spells it, and its members. A body that is no JSON leaves the
-    /// members empty: the name is what counts.
+    /// Whether a throttling is about a daily quota: "Too many tokens per day, please wait before trying again.". A retry within
+    /// seconds cannot succeed.
+    pub(super) fn is_daily(&self) -> bool {
+        self.message.to_ascii_lowercase().contains("per day")
+    }
+
+    /// Reads an exception: its name as a header or a frame spells it, and the members in its body. A body that is not JSON
+    /// leaves the members empty, because the name is enough to classify the exception.
     #[must_use]
-    pub fn parse(name: Option<&str>, body: &[u8]) -> Self {
+    pub(crate) fn parse(name: Option<&str>, body: &[u8]) -> Self {
         let members: Members = serde_json::from_slice(body).unwrap_or_default();
         Self {
-            name: name.map(pascal_case).filter(|name| !name.is_empty()),
+            name: name.map(to_pascal_case).filter(|name| !name.is_empty()),
             message: members.message.or(members.original_message).unwrap_or_default(),
             original_status_code: members.original_status_code,
             resource_name: members.resource_name,
@@ -50,9 +56,9 @@ impl Exception {
     }
 }
 
-/// HTTP spells it `ThrottlingException:http://internal.amazon.com/...` or `com.amazon#ThrottlingException`, a stream
-/// `throttlingException`.
-fn pascal_case(name: &str) -> String {
+/// Normalizes a name. An HTTP response spells it `ThrottlingException:http://internal.amazon.com/...` or
+/// `com.amazon#ThrottlingException`, and an event stream spells it `throttlingException`.
+fn to_pascal_case(name: &str) -> String {
     let name = name.split(':').next().unwrap_or_default();
     let name = name.rsplit('#').next().unwrap_or_default().trim();
     let mut letters = name.chars().filter(char::is_ascii_alphanumeric);
@@ -64,7 +70,7 @@ mod tests {
     use super::Exception;
 
     #[test]
-    fn every_spelling_of_a_name_is_the_same_name() {
+    fn every_spelling_of_an_exception_name_is_normalized() {
         for spelling in [
             "ThrottlingException",
             "throttlingException",
@@ -77,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_read_whatever_the_body_holds_besides() {
+    fn exception_members_are_read_from_bodies_with_unknown_members() {
         let e = Exception::parse(Some("ModelErrorException"), br#"{"Message":"m","originalStatusCode":429,"x":1}"#);
         assert_eq!((e.message.as_str(), e.original_status_code), ("m", Some(429)));
         assert_eq!(Exception::parse(None, b"<html>").message, "");

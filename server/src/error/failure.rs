@@ -1,23 +1,23 @@
-//! Everything that can end a call badly.
+//! Everything that can make a call fail.
 
 use std::time::Duration;
 
 use bedrock_grpc_schema::json;
 
-use super::Exception;
+use super::exception::Exception;
 
-/// Why a call failed. Its text is for our own log; what the caller is told is made in [`super::of`].
+/// Why a call failed. Its text is for the gateway's own log. `message` writes the text that the caller sees.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Bedrock answered with an exception.
-    #[error("{}: {}", .0.name.as_deref().unwrap_or("an error without a name"), .0.message)]
+pub(crate) enum Failure {
+    /// Bedrock responded with an exception.
+    #[error("{}: {}", .0.name.as_deref().unwrap_or("an exception without a name"), .0.message)]
     Exception(Exception),
-    /// The request holds what the gateway can see to be wrong; Bedrock was not asked.
+    /// The request contains a value that the gateway knows to be invalid. Nothing was sent to Bedrock.
     #[error("{field}: {problem}")]
     Invalid {
-        /// The field by its JSON names, as `messages[0].content[2].toolUse.input`.
+        /// The field by its JSON names, for example `messages[0].content[2].toolUse.input`.
         field: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         problem: String,
     },
     /// Neither the gateway's configuration nor the model id names an AWS Region.
@@ -26,45 +26,45 @@ pub enum Failure {
     /// The gateway has no AWS credentials.
     #[error("no AWS credentials: {0}")]
     NoCredentials(String),
-    /// No answer came: connecting, TLS, or the connection broke before one.
+    /// Bedrock sent no response: connecting failed, TLS failed, or the connection broke before the response.
     #[error("Bedrock cannot be reached: {0}")]
     Unreachable(String),
-    /// The endpoint has no HTTP/2, which a bidirectional stream needs.
+    /// The endpoint does not support HTTP/2, which a bidirectional stream needs.
     #[error(
-        "a bidirectional stream needs HTTP/2, and the gateway's Bedrock endpoint has none (HTTP/2 comes with https alone)"
+        "a bidirectional stream needs HTTP/2, and the gateway's Bedrock endpoint does not support it (HTTP/2 needs https)"
     )]
     NoHttp2,
-    /// The answer or the stream ended before it was complete.
-    #[error("Bedrock's answer ended early")]
+    /// The response or the stream ended before it was complete.
+    #[error("Bedrock's response ended early")]
     Truncated,
-    /// A frame or an event of a stream that cannot be read.
-    #[error("Bedrock's answer cannot be read: {0}")]
+    /// A frame or an event of a stream cannot be read.
+    #[error("Bedrock's response cannot be read: {0}")]
     Undecodable(String),
-    /// A whole answer that cannot be read.
-    #[error("Bedrock's answer cannot be read: {0}")]
-    UnreadableAnswer(json::Undecodable),
-    /// An answer beyond the message limit, in bytes.
-    #[error("Bedrock's answer is larger than {0} bytes")]
-    AnswerTooLarge(usize),
-    /// The stream's first event did not come in time.
+    /// A complete response cannot be read.
+    #[error("Bedrock's response cannot be read: {0}")]
+    UnreadableResponse(json::Undecodable),
+    /// The response is larger than this limit in bytes.
+    #[error("Bedrock's response is larger than {0} bytes")]
+    ResponseTooLarge(usize),
+    /// The stream's first event did not arrive in this time.
     #[error("no event within {0:?}")]
     FirstEventTimeout(Duration),
-    /// The whole answer of a unary call did not come in time.
-    #[error("no answer within {0:?}")]
-    AnswerTimeout(Duration),
-    /// The stream fell silent.
+    /// The complete unary response did not arrive in this time.
+    #[error("no complete response within {0:?}")]
+    ResponseTimeout(Duration),
+    /// The stream sent no event for this time.
     #[error("no further event within {0:?}")]
     IdleTimeout(Duration),
-    /// The caller's `grpc-timeout` ran out.
-    #[error("the caller's deadline ran out")]
+    /// The deadline in the caller's `grpc-timeout` expired.
+    #[error("the caller's deadline expired")]
     DeadlineExceeded,
-    /// `grpc-timeout` is not a number of up to eight digits and a unit.
+    /// `grpc-timeout` does not consist of up to eight digits and a unit.
     #[error("grpc-timeout is malformed")]
     MalformedTimeout,
-    /// The gateway shuts down.
+    /// The gateway is shutting down.
     #[error("the gateway is shutting down")]
     Draining,
-    /// The gRPC library refused the call before it reached us, or its answer after.
+    /// The gRPC library rejected the request, or it could not encode the response.
     #[error("{}", .0.message())]
     Rpc(tonic::Status),
 }

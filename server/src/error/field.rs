@@ -1,6 +1,6 @@
-//! Finds the field that a ValidationException is about, in Bedrock's several ways of naming one.
+//! Finds the field path in the message of a ValidationException. Bedrock writes such paths in several ways.
 
-/// The first word of the paths that Bedrock's messages hold. Anything else with dots in it is a model id or a number.
+/// The first names of field paths in Bedrock's messages. Any other word with dots in it is a model id or a number.
 const ROOTS: &[&str] = &[
     "messages",
     "system",
@@ -19,14 +19,14 @@ const ROOTS: &[&str] = &[
     "modelId",
 ];
 
-/// `... at 'messages' failed ...`, `... at messages.0.content.1 is blank`, `... input request: #/messages/2/content/0: ...`
-/// -> `messages[0].content[1]`.
-pub(super) fn named_in(message: &str) -> Option<String> {
+/// Finds the field path and writes it in one form, for example `messages[0].content[1]`. Bedrock writes
+/// `... at 'messages' failed ...`, `... at messages.0.content.1 is blank` and `... input request: #/messages/2/content/0: ...`.
+pub(super) fn find_field_path(message: &str) -> Option<String> {
     message.split_whitespace().find_map(|word| {
         let word = word.trim_start_matches("#/").trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != ']');
         let mut segments = word.split(['.', '/', '[']).map(|s| s.trim_end_matches(']')).filter(|s| !s.is_empty());
         let root = segments.next().filter(|root| ROOTS.contains(root))?;
-        // A bare word may be prose ("the messages"); a path, or a word in quotes, is a name.
+        // A single word may be prose ("the messages"). Only a path, or a word in quotes, is a field.
         if word.len() == root.len() && !message.contains(&format!("'{root}'")) {
             return None;
         }
@@ -42,10 +42,10 @@ pub(super) fn named_in(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::named_in;
+    use super::find_field_path;
 
     #[test]
-    fn a_field_is_found_in_each_of_bedrocks_spellings() {
+    fn field_path_is_found_in_every_spelling_of_bedrock() {
         for (message, field) in [
             ("1 validation error detected: Value null at 'messages' failed to satisfy constraint", Some("messages")),
             (
@@ -67,7 +67,7 @@ mod tests {
             ("The model us.amazon.nova-lite-v1:0 takes no such messages", None),
             ("The provided model identifier is invalid.", None),
         ] {
-            assert_eq!(named_in(message).as_deref(), field, "{message}");
+            assert_eq!(find_field_path(message).as_deref(), field, "{message}");
         }
     }
 }

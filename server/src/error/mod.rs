@@ -1,15 +1,19 @@
-//! From what went wrong to what the caller is told: `failure` names it, `table` decides, `details` writes it down.
+//! From a failure to the status that the caller receives: `failure` names what went wrong, `table` decides code, reason
+//! and retries, `message`, `details` and `status` write the status.
 //!
 //! Architecture Invariant: this is the one place that makes a `tonic::Status`.
 
+mod backoff;
+mod classification;
 mod details;
 mod exception;
 mod failure;
 mod field;
+mod message;
 mod redact;
+mod status;
 mod table;
 
-pub use details::{Facts, Phase, of};
-pub use exception::Exception;
-pub use failure::Failure;
-pub use table::{Backoff, Retry, Verdict};
+pub(crate) use classification::Retry;
+pub(crate) use exception::Exception;
+pub(crate) use failure::Failure;

@@ -1,7 +1,7 @@
-//! Takes account ids and the names of roles and users out of the ARNs in a message.
+//! Removes account ids and the names of roles and users from the ARNs in a message.
 
-/// `arn:aws:sts::123456789012:assumed-role/Admin/me` -> `arn:aws:sts::<account>:assumed-role/<name>`.
-pub(super) fn arns(message: &str) -> String {
+/// Redacts every ARN in a message: `arn:aws:sts::123456789012:assumed-role/Admin/me` -> `arn:aws:sts::<account>:assumed-role/<name>`.
+pub(super) fn redact_arns(message: &str) -> String {
     let mut redacted = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(start) = rest.find("arn:") {
@@ -10,14 +10,14 @@ pub(super) fn arns(message: &str) -> String {
         let end = arn
             .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ')' | ']' | '>'))
             .unwrap_or(arn.len());
-        redacted.push_str(&arn_without_names(&arn[..end]));
+        redacted.push_str(&redact_arn(&arn[..end]));
         rest = &arn[end..];
     }
     redacted.push_str(rest);
     redacted
 }
 
-fn arn_without_names(arn: &str) -> String {
+fn redact_arn(arn: &str) -> String {
     // arn:partition:service:region:account:resource
     let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
     if parts.len() < 5 {
@@ -29,8 +29,8 @@ fn arn_without_names(arn: &str) -> String {
     if parts.len() < 6 {
         return parts.join(":");
     }
-    let names_somebody = matches!(parts[2], "iam" | "sts") && parts[5].contains('/');
-    let resource = if names_somebody { parts[5].split('/').next() } else { None };
+    let names_identity = matches!(parts[2], "iam" | "sts") && parts[5].contains('/');
+    let resource = if names_identity { parts[5].split('/').next() } else { None };
     match resource {
         Some(kind) => format!("{}:{kind}/<name>", parts[..5].join(":")),
         None => parts.join(":"),
@@ -39,12 +39,12 @@ fn arn_without_names(arn: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::arns;
+    use super::redact_arns;
 
     #[test]
-    fn accounts_and_role_names_go_the_rest_stays() {
+    fn account_ids_and_role_names_are_redacted_and_the_rest_is_kept() {
         assert_eq!(
-            arns(
+            redact_arns(
                 "User: arn:aws:sts::123456789012:assumed-role/Admin/me is not authorized to perform: bedrock:InvokeModel on \
                   resource: arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.x"
             ),
@@ -52,12 +52,12 @@ mod tests {
              resource: arn:aws:bedrock:us-east-1:<account>:inference-profile/us.x"
         );
         assert_eq!(
-            arns("arn:aws:bedrock:us-east-1::foundation-model/x"),
+            redact_arns("arn:aws:bedrock:us-east-1::foundation-model/x"),
             "arn:aws:bedrock:us-east-1::foundation-model/x"
         );
-        assert_eq!(arns("no arn: here"), "no arn: here");
+        assert_eq!(redact_arns("no arn: here"), "no arn: here");
         assert_eq!(
-            arns("arn:aws:iam::123456789012:root, arn:aws:iam::123456789012"),
+            redact_arns("arn:aws:iam::123456789012:root, arn:aws:iam::123456789012"),
             "arn:aws:iam::<account>:root, arn:aws:iam::<account>"
         );
     }

@@ -1,4 +1,4 @@
-//! Health: SERVING while credentials resolve and Bedrock takes them.
+//! Health: SERVING while AWS credentials resolve and Bedrock accepts them.
 //! <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>
 
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use tonic_health::{ServingStatus, server::health_reporter};
 
 use crate::bedrock::{Readiness, Upstream};
 
-/// How often credentials are looked for while there are none.
-const RETRY: Duration = Duration::from_secs(5);
+/// Time between two checks while there are no credentials.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often they are looked at while there are: a role may be taken away, and finding out costs a call to STS or a process.
-/// And how long those that Bedrock refused are not tried again.
-const RECHECK: Duration = Duration::from_secs(300);
+/// Time between two checks while there are credentials. A role may be removed, and a check may cost a request to STS or a
+/// process. Credentials that Bedrock rejected are checked again after the same time.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(300);
 
-/// The health service's state and the task that keeps it true.
-pub(super) struct Health {
+/// The state of the health service, and the task that updates it.
+pub(super) struct HealthReport {
     reporter: HealthReporter,
     service: &'static str,
     watcher: JoinHandle<()>,
 }
 
-impl Health {
-    /// Reports on `service` and on the whole server (the empty name).
+impl HealthReport {
+    /// Starts to report on `service` and on the whole server (the empty name).
     pub(super) async fn start(
         upstream: Arc<Upstream>,
         service: &'static str,
@@ -37,16 +37,16 @@ impl Health {
         (Self { reporter, service, watcher }, server)
     }
 
-    /// NOT_SERVING from now on.
+    /// Reports NOT_SERVING from now on.
     pub(super) async fn stop(&mut self) {
         self.watcher.abort();
-        // It may be in the middle of a report.
+        // The task may be in the middle of a report.
         let _ = (&mut self.watcher).await;
         report(&self.reporter, self.service, Readiness::NoCredentials).await;
     }
 }
 
-impl Drop for Health {
+impl Drop for HealthReport {
     fn drop(&mut self) {
         self.watcher.abort();
     }
@@ -57,7 +57,7 @@ async fn watch(upstream: Arc<Upstream>, reporter: HealthReporter, service: &'sta
     loop {
         let now = *readiness.borrow_and_update();
         report(&reporter, service, now).await;
-        let pause = if now == Readiness::NoCredentials { RETRY } else { RECHECK };
+        let pause = if now == Readiness::NoCredentials { RETRY_INTERVAL } else { RECHECK_INTERVAL };
         tokio::select! {
             changed = readiness.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(pause) => {
@@ -85,7 +85,7 @@ async fn check(upstream: &Upstream, before: Readiness) -> Readiness {
 async fn report(reporter: &HealthReporter, service: &str, readiness: Readiness) {
     let status = match readiness {
         Readiness::Ready => ServingStatus::Serving,
-        Readiness::NoCredentials | Readiness::Refused => ServingStatus::NotServing,
+        Readiness::NoCredentials | Readiness::Rejected => ServingStatus::NotServing,
     };
     for name in ["", service] {
         reporter.set_service_status(name, status).await;

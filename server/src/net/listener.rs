@@ -1,11 +1,8 @@
-//! TCP and Unix sockets.
+//! Bound TCP and Unix sockets.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::future::Future;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -13,49 +10,19 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::{Router, TcpIncoming};
 
+use super::address::ListenAddress;
 use crate::call::CallLayer;
 
-/// Where to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listen {
-    /// `host:port`; port 0 takes a free one.
-    Tcp(String),
-    /// The path of a Unix socket: anything with a slash in it, or `unix:` and a path.
-    Path(PathBuf),
-}
-
-impl FromStr for Listen {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        let path = text.strip_prefix("unix://").or_else(|| text.strip_prefix("unix:"));
-        Ok(match path {
-            Some(path) => Self::Path(path.into()),
-            None if text.contains('/') => Self::Path(text.into()),
-            None => Self::Tcp(text.to_owned()),
-        })
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => f.write_str(address),
-            Self::Path(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
 /// A bound socket.
-pub enum Listener {
+pub(super) enum Listener {
     /// TCP.
     Tcp(TcpListener),
-    /// A Unix socket; its file goes when the listener does.
+    /// A Unix socket. Its file is removed when the listener is dropped.
     Unix(UnixListener, SocketFile),
 }
 
-/// Removes a socket's file when dropped.
-pub struct SocketFile(PathBuf);
+/// The file of a Unix socket. It is removed on drop.
+pub(super) struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
@@ -64,14 +31,14 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
-    /// Binds. A Unix socket's file that nobody listens on any more is replaced.
+    /// Binds the address. The file of a Unix socket on which no process listens is replaced.
     ///
     /// # Errors
-    /// The system's.
-    pub async fn bind(listen: &Listen) -> std::io::Result<Self> {
-        match listen {
-            Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
-            Listen::Path(path) => {
+    /// The error of the operating system.
+    pub(super) async fn bind(address: &ListenAddress) -> std::io::Result<Self> {
+        match address {
+            ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            ListenAddress::Unix(path) => {
                 let listener = match UnixListener::bind(path) {
                     Err(e) if e.kind() == ErrorKind::AddrInUse && is_stale(path).await => {
                         std::fs::remove_file(path)?;
@@ -84,9 +51,9 @@ impl Listener {
         }
     }
 
-    /// `127.0.0.1:50051`, or the socket's path.
+    /// The address: `127.0.0.1:50051`, or the path of the socket.
     #[must_use]
-    pub fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(|a| a.to_string()).unwrap_or_default(),
             Self::Unix(_, file) => file.0.display().to_string(),
@@ -101,18 +68,19 @@ impl Listener {
     ) -> Result<(), tonic::transport::Error> {
         match self {
             Self::Tcp(listener) => {
-                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(unhurried);
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(pause_after_error);
                 server.serve_with_incoming_shutdown(incoming, shutdown).await
             }
             Self::Unix(listener, _file) => {
-                server.serve_with_incoming_shutdown(UnixListenerStream::new(listener).then(unhurried), shutdown).await
+                let incoming = UnixListenerStream::new(listener).then(pause_after_error);
+                server.serve_with_incoming_shutdown(incoming, shutdown).await
             }
         }
     }
 }
 
-/// Waits after a failed accept: out of file descriptors, the next one would fail at once too, and the loop would spin.
-async fn unhurried<T>(accepted: std::io::Result<T>) -> std::io::Result<T> {
+/// Waits after a failed accept. Without file descriptors the next accept would fail at once too, and the loop would spin.
+async fn pause_after_error<T>(accepted: std::io::Result<T>) -> std::io::Result<T> {
     if let Err(error) = &accepted {
         tracing::warn!(%error, "a connection cannot be accepted");
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -122,17 +90,4 @@ async fn unhurried<T>(accepted: std::io::Result<T>) -> std::io::Result<T> {
 
 async fn is_stale(path: &Path) -> bool {
     matches!(UnixStream::connect(path).await.map_err(|e: Error| e.kind()), Err(ErrorKind::ConnectionRefused))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Listen;
-
-    #[test]
-    fn a_slash_makes_it_a_path() {
-        assert_eq!("127.0.0.1:0".parse(), Ok(Listen::Tcp("127.0.0.1:0".into())));
-        assert_eq!("/run/x.sock".parse(), Ok(Listen::Path("/run/x.sock".into())));
-        assert_eq!("unix:x.sock".parse(), Ok(Listen::Path("x.sock".into())));
-        assert_eq!("unix:///run/x.sock".parse(), Ok(Listen::Path("/run/x.sock".into())));
-    }
 }

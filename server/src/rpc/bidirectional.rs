@@ -1,5 +1,5 @@
-//! InvokeModelWithBidirectionalStream: the caller's messages go out as Bedrock takes them, Bedrock's come back as the caller
-//! takes them. Nothing is retried: what has been said cannot be said again.
+//! InvokeModelWithBidirectionalStream. Bedrock's reads drive the caller's messages, and the caller's reads drive Bedrock's
+//! events. Nothing is retried, because sent input cannot be sent again.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithBidirectionalStream.html>
 
 use std::future::Future as _;
@@ -17,81 +17,83 @@ use futures::Stream;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::prepare::{begin, record};
-use super::runtime::Events;
-use super::stream::{Decoded, EventStream};
-use super::{Report, initial_metadata, required};
+use super::metadata::insert_initial_metadata;
+use super::prepare::{call_from_extensions, resolve_target};
+use super::request::require_path_member;
+use super::stream::{EventReader, ResponseStream, StreamEvent};
+use super::usage::ReportsUsage;
 use crate::bedrock::{Subject, Upstream};
-use crate::call::Call;
-use crate::error::{Failure, Phase};
+use crate::call::{Call, Phase};
+use crate::error::Failure;
 use crate::telemetry::names;
 
-type Messages = Streaming<InvokeModelWithBidirectionalStreamRequest>;
+type RequestStream = Streaming<InvokeModelWithBidirectionalStreamRequest>;
 
-/// Opens the stream. Returns on Bedrock's 200, since a caller may wait for headers before it sends; so there is no timeout
-/// for the first event, and none for silence: people fall silent.
-pub(super) async fn run(
+/// Opens the stream. Returns on Bedrock's 200, because a caller may wait for headers before it sends. For the same reason there
+/// is no timeout for the first event. There is no idle timeout either, because people pause while they talk.
+pub(super) async fn run_bidirectional(
     upstream: &Upstream,
-    request: Request<Messages>,
-) -> Result<Response<Events<InvokeModelWithBidirectionalStreamResponse>>, Status> {
+    request: Request<RequestStream>,
+) -> Result<Response<ResponseStream<InvokeModelWithBidirectionalStreamResponse>>, Status> {
     let (_, extensions, mut messages) = request.into_parts();
-    let call = record(&extensions);
+    let call = call_from_extensions(&extensions);
     let first = messages.message().await?.unwrap_or_default();
-    let (refuse, mut refused) = oneshot::channel();
+    let (input_failed, mut input_failure) = oneshot::channel();
     let opened = async {
-        let model_id = required("modelId", first.model_id.as_deref())?;
-        let target = begin(&call, upstream, Subject::Model(model_id), names::CHAT, Vec::new)?;
-        let input = Chunks { first: chunk(&first)?, messages, refuse: Some(refuse) };
+        let model_id = require_path_member("modelId", first.model_id.as_deref())?;
+        let target = resolve_target(&call, upstream, Subject::Model(model_id), names::CHAT, Vec::new)?;
+        let input = InputChunks { first: chunk_bytes(&first)?, messages, input_failed: Some(input_failed) };
         tokio::select! {
-            answer = call.only(upstream, &target, upstream.bidirectional(&target, input)) => answer,
-            Ok(failure) = &mut refused => Err(failure),
+            response = call.without_retry(upstream, &target, upstream.bidirectional(&target, input)) => response,
+            Ok(failure) = &mut input_failure => Err(failure),
         }
     };
-    let answer = opened.await.map_err(|failure| call.fail(&failure))?;
-    call.answered(&answer.headers);
-    call.with(|record| record.facts.phase = Phase::Stream);
-    let events = Decoded::<Event>::new(Arc::clone(&call), answer.body).events(None, None);
-    let events: Events<_> = Box::pin(Answering {
+    let upstream_response = opened.await.map_err(|failure| call.record_failure(&failure))?;
+    call.on_response_headers(&upstream_response.headers);
+    call.update(|record| record.context.phase = Phase::Stream);
+    let events = EventReader::<Event>::new(Arc::clone(&call), upstream_response.body).into_messages(None, None);
+    let events: ResponseStream<_> = Box::pin(OutputEvents {
         events: Some(events),
-        // The input may have ended already, and an end is told once.
-        refused: (!refused.is_terminated()).then_some(refused),
+        // The input may have ended already. A finished receiver must not be polled again.
+        input_failure: (!input_failure.is_terminated()).then_some(input_failure),
         call: Arc::clone(&call),
     });
     let mut response = Response::new(events);
-    initial_metadata(&call, &answer.headers, response.metadata_mut());
+    insert_initial_metadata(&call, &upstream_response.headers, response.metadata_mut());
     Ok(response)
 }
 
-/// The bytes of a message; the first one may have none.
-fn chunk(message: &InvokeModelWithBidirectionalStreamRequest) -> Result<Option<Bytes>, Failure> {
+/// The bytes of a message. The first message may have none.
+fn chunk_bytes(message: &InvokeModelWithBidirectionalStreamRequest) -> Result<Option<Bytes>, Failure> {
     match &message.member {
         Some(Input::Chunk(part)) => Ok(part.bytes.clone()),
         None => Ok(None),
-        // The SDK signs what it has modelled, and nothing else.
+        // The SDK signs only the members that it has modelled.
         Some(Input::Unrecognized(_)) => Err(Failure::Invalid {
             field: "unrecognized".to_owned(),
-            problem: "the bidirectional stream takes chunks only".to_owned(),
+            problem: "the bidirectional stream accepts only chunks".to_owned(),
         }),
     }
 }
 
-/// The caller's chunks, pulled as the connection to Bedrock has room. Its end, the caller's half-close, ends the input.
-struct Chunks {
+/// The caller's chunks. They are pulled as the connection to Bedrock has room. The end of this stream (the caller's half-close)
+/// is the end of the input.
+struct InputChunks {
     first: Option<Bytes>,
-    messages: Messages,
-    /// Where a failure of the caller's side goes. Its other end is gone when the call is, and then the input has to end
-    /// too: an HTTP/2 stream is only reset once both of its halves are dropped.
-    refuse: Option<oneshot::Sender<Failure>>,
+    messages: RequestStream,
+    /// Sends a failure of the caller's side to the output. When the call is dropped, the receiver is dropped, and then the
+    /// input must end too: an HTTP/2 stream is reset only when both of its halves are dropped.
+    input_failed: Option<oneshot::Sender<Failure>>,
 }
 
-impl Stream for Chunks {
+impl Stream for InputChunks {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        // Gone after the end: the SDK polls once more.
-        let Some(refuse) = &mut self.refuse else { return Poll::Ready(None) };
-        if refuse.poll_closed(cx).is_ready() {
-            self.refuse = None;
+        // The SDK polls once more after the end.
+        let Some(input_failed) = &mut self.input_failed else { return Poll::Ready(None) };
+        if input_failed.poll_closed(cx).is_ready() {
+            self.input_failed = None;
             return Poll::Ready(None);
         }
         if let Some(first) = self.first.take() {
@@ -99,7 +101,7 @@ impl Stream for Chunks {
         }
         loop {
             let failure = match ready!(Pin::new(&mut self.messages).poll_next(cx)) {
-                Some(Ok(message)) => match chunk(&message) {
+                Some(Ok(message)) => match chunk_bytes(&message) {
                     Ok(Some(bytes)) => return Poll::Ready(Some(bytes)),
                     Ok(None) => continue,
                     Err(failure) => Some(failure),
@@ -107,33 +109,33 @@ impl Stream for Chunks {
                 Some(Err(status)) => Some(Failure::Rpc(status)),
                 None => None,
             };
-            if let (Some(refuse), Some(failure)) = (self.refuse.take(), failure) {
-                let _ = refuse.send(failure);
+            if let (Some(input_failed), Some(failure)) = (self.input_failed.take(), failure) {
+                let _ = input_failed.send(failure);
             }
             return Poll::Ready(None);
         }
     }
 }
 
-/// Bedrock's events, until the caller's own side fails.
-struct Answering {
-    events: Option<Events<InvokeModelWithBidirectionalStreamResponse>>,
-    refused: Option<oneshot::Receiver<Failure>>,
+/// Bedrock's events, until the caller's side fails.
+struct OutputEvents {
+    events: Option<ResponseStream<InvokeModelWithBidirectionalStreamResponse>>,
+    input_failure: Option<oneshot::Receiver<Failure>>,
     call: Arc<Call>,
 }
 
-impl Stream for Answering {
+impl Stream for OutputEvents {
     type Item = Result<InvokeModelWithBidirectionalStreamResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(refused) = &mut self.refused
-            && let Poll::Ready(failure) = Pin::new(refused).poll(cx)
+        if let Some(input_failure) = &mut self.input_failure
+            && let Poll::Ready(failure) = Pin::new(input_failure).poll(cx)
         {
-            self.refused = None;
-            // An error here is an input that has ended as it should.
+            self.input_failure = None;
+            // An error here means that the input has ended normally.
             if let Ok(failure) = failure {
                 self.events = None;
-                return Poll::Ready(Some(Err(self.call.fail(&failure))));
+                return Poll::Ready(Some(Err(self.call.record_failure(&failure))));
             }
         }
         match &mut self.events {
@@ -143,20 +145,20 @@ impl Stream for Answering {
     }
 }
 
-impl Report for Event {}
+impl ReportsUsage for Event {}
 
-impl EventStream for Event {
+impl StreamEvent for Event {
     type Message = InvokeModelWithBidirectionalStreamResponse;
     type Progress = ();
 
-    fn message(event: Self) -> InvokeModelWithBidirectionalStreamResponse {
-        InvokeModelWithBidirectionalStreamResponse { member: Some(event) }
+    fn into_message(self) -> InvokeModelWithBidirectionalStreamResponse {
+        InvokeModelWithBidirectionalStreamResponse { member: Some(self) }
     }
 
-    fn observe(&self, (): &mut ()) {}
+    fn update_progress(&self, (): &mut ()) {}
 
-    /// Chunks are opaque and nothing marks the last one: an end between two frames is an end.
-    fn complete((): &()) -> Result<(), Failure> {
+    /// The chunks are opaque and nothing marks the last one, so every end between two frames is a complete stream.
+    fn check_complete((): &()) -> Result<(), Failure> {
         Ok(())
     }
 }

@@ -10,41 +10,43 @@ use bytes::Bytes;
 use opentelemetry::{Array, KeyValue, Value};
 use prost::Message as _;
 
-use super::stream::EventStream;
-use super::{Ask, Learned, Report, body_size, json_answer, required};
+use super::request::{UpstreamRequest, json_size_hint, require_path_member};
+use super::response::json_response;
+use super::stream::StreamEvent;
+use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::{Operation, Subject};
 use crate::error::Failure;
 use crate::telemetry::{self, names};
 
-macro_rules! ask {
+macro_rules! converse_request {
     ($request:ty, $operation:expr) => {
-        impl Ask for $request {
+        impl UpstreamRequest for $request {
             fn subject(&self) -> Result<Subject<'_>, Failure> {
-                required("modelId", self.model_id.as_deref()).map(Subject::Model)
+                require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
             }
 
-            fn operation_name(&self) -> &'static str {
+            fn gen_ai_operation(&self) -> &'static str {
                 names::CHAT
             }
 
-            fn attributes(&self) -> Vec<KeyValue> {
+            fn span_attributes(&self) -> Vec<KeyValue> {
                 let guardrail =
                     self.guardrail_config.as_ref().and_then(|config| config.guardrail_identifier.as_deref());
-                attributes(self.inference_config.as_ref(), guardrail)
+                request_attributes(self.inference_config.as_ref(), guardrail)
             }
 
-            fn outgoing(self) -> Result<(Operation, Bytes), Failure> {
-                Ok(($operation, json::encode(&self, body_size(self.encoded_len()))?))
+            fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
+                Ok(($operation, json::encode(&self, json_size_hint(self.encoded_len()))?))
             }
         }
     };
 }
 
-ask!(ConverseRequest, Operation::Converse);
-ask!(ConverseStreamRequest, Operation::ConverseStream);
-json_answer!(ConverseResponse);
+converse_request!(ConverseRequest, Operation::Converse);
+converse_request!(ConverseStreamRequest, Operation::ConverseStream);
+json_response!(ConverseResponse);
 
-fn attributes(inference: Option<&InferenceConfiguration>, guardrail: Option<&str>) -> Vec<KeyValue> {
+fn request_attributes(inference: Option<&InferenceConfiguration>, guardrail: Option<&str>) -> Vec<KeyValue> {
     let mut attributes = Vec::new();
     if let Some(config) = inference {
         attributes.extend(config.max_tokens.map(|n| KeyValue::new(names::GEN_AI_REQUEST_MAX_TOKENS, i64::from(n))));
@@ -60,51 +62,52 @@ fn attributes(inference: Option<&InferenceConfiguration>, guardrail: Option<&str
     attributes
 }
 
-impl Report for ConverseResponse {
-    fn learned(&self) -> Learned {
-        Learned { stop_reason: self.stop_reason.clone(), usage: self.usage.clone() }
+impl ReportsUsage for ConverseResponse {
+    fn usage_info(&self) -> UsageInfo {
+        UsageInfo { stop_reason: self.stop_reason.clone(), usage: self.usage.clone() }
     }
 }
 
-impl Report for Event {
-    fn learned(&self) -> Learned {
+impl ReportsUsage for Event {
+    fn usage_info(&self) -> UsageInfo {
         match self {
-            Self::MessageStop(stop) => Learned { stop_reason: stop.stop_reason.clone(), usage: None },
-            Self::Metadata(metadata) => Learned { stop_reason: None, usage: metadata.usage.clone() },
-            _ => Learned::default(),
+            Self::MessageStop(stop) => UsageInfo { stop_reason: stop.stop_reason.clone(), usage: None },
+            Self::Metadata(metadata) => UsageInfo { stop_reason: None, usage: metadata.usage.clone() },
+            _ => UsageInfo::default(),
         }
     }
 }
 
-/// How far a ConverseStream has come.
+/// Which of the final events of a ConverseStream have arrived.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// `messageStop`: the model has said why it stopped.
+    /// `messageStop` has arrived: it contains the stop reason.
     stopped: bool,
-    /// `metadata`: usage is known.
+    /// `metadata` has arrived: it contains the usage.
     metadata: bool,
 }
 
-impl EventStream for Event {
+impl StreamEvent for Event {
     type Message = ConverseStreamResponse;
     type Progress = Progress;
 
-    fn message(event: Self) -> ConverseStreamResponse {
-        ConverseStreamResponse { member: Some(event) }
+    fn into_message(self) -> ConverseStreamResponse {
+        ConverseStreamResponse { member: Some(self) }
     }
 
-    fn observe(&self, progress: &mut Progress) {
+    fn update_progress(&self, progress: &mut Progress) {
         progress.stopped |= matches!(self, Self::MessageStop(_));
         progress.metadata |= matches!(self, Self::Metadata(_));
     }
 
-    /// A stop reason is never invented: a stream that ends without `messageStop` was broken off, however cleanly.
-    fn complete(progress: &Progress) -> Result<(), Failure> {
+    /// A stream without `messageStop` is truncated, even when the connection ended cleanly. The gateway never invents a stop
+    /// reason.
+    fn check_complete(progress: &Progress) -> Result<(), Failure> {
         if !progress.stopped {
             return Err(Failure::Truncated);
         }
         if !progress.metadata {
-            telemetry::missing_metadata();
+            telemetry::count_missing_metadata();
         }
         Ok(())
     }

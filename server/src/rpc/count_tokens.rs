@@ -6,24 +6,26 @@ use bedrock_grpc_schema::runtime::v1::{CountTokensRequest, CountTokensResponse};
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::{Ask, Report, body_size, json_answer, required};
+use super::request::{UpstreamRequest, json_size_hint, require_path_member};
+use super::response::json_response;
+use super::usage::ReportsUsage;
 use crate::bedrock::{Operation, Subject};
 use crate::error::Failure;
 use crate::telemetry::names;
 
-impl Ask for CountTokensRequest {
+impl UpstreamRequest for CountTokensRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        required("modelId", self.model_id.as_deref()).map(Subject::Model)
+        require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
     }
 
-    fn operation_name(&self) -> &'static str {
+    fn gen_ai_operation(&self) -> &'static str {
         names::COUNT_TOKENS
     }
 
-    fn outgoing(self) -> Result<(Operation, Bytes), Failure> {
-        Ok((Operation::CountTokens, json::encode(&self, body_size(self.encoded_len()))?))
+    fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
+        Ok((Operation::CountTokens, json::encode(&self, json_size_hint(self.encoded_len()))?))
     }
 }
 
-json_answer!(CountTokensResponse);
-impl Report for CountTokensResponse {}
+json_response!(CountTokensResponse);
+impl ReportsUsage for CountTokensResponse {}

@@ -9,47 +9,49 @@ use bytes::Bytes;
 use opentelemetry::KeyValue;
 use prost::Message as _;
 
-use super::{Ask, Report, body_size, json_answer, required};
+use super::request::{UpstreamRequest, json_size_hint, require_path_member};
+use super::response::json_response;
+use super::usage::ReportsUsage;
 use crate::bedrock::{Operation, Subject};
 use crate::error::Failure;
 use crate::telemetry::names;
 
-impl Ask for ApplyGuardrailRequest {
+impl UpstreamRequest for ApplyGuardrailRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
-        let id = required("guardrailIdentifier", self.guardrail_identifier.as_deref())?;
+        let id = require_path_member("guardrailIdentifier", self.guardrail_identifier.as_deref())?;
         Ok(Subject::Resource { kind: "guardrail", id })
     }
 
-    fn operation_name(&self) -> &'static str {
+    fn gen_ai_operation(&self) -> &'static str {
         names::APPLY_GUARDRAIL
     }
 
-    fn attributes(&self) -> Vec<KeyValue> {
+    fn span_attributes(&self) -> Vec<KeyValue> {
         self.guardrail_identifier.iter().map(|id| KeyValue::new(names::AWS_BEDROCK_GUARDRAIL_ID, id.clone())).collect()
     }
 
-    fn outgoing(mut self) -> Result<(Operation, Bytes), Failure> {
-        let version = required("guardrailVersion", self.guardrail_version.as_deref())?.to_owned();
-        let body = json::encode(&self, body_size(self.encoded_len()))?;
+    fn into_operation(mut self) -> Result<(Operation, Bytes), Failure> {
+        let version = require_path_member("guardrailVersion", self.guardrail_version.as_deref())?.to_owned();
+        let body = json::encode(&self, json_size_hint(self.encoded_len()))?;
         let identifier = self.guardrail_identifier.take().unwrap_or_default();
         Ok((Operation::ApplyGuardrail { identifier, version }, body))
     }
 }
 
-impl Ask for InvokeGuardrailChecksRequest {
+impl UpstreamRequest for InvokeGuardrailChecksRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
         Ok(Subject::Account)
     }
 
-    fn operation_name(&self) -> &'static str {
+    fn gen_ai_operation(&self) -> &'static str {
         names::INVOKE_GUARDRAIL_CHECKS
     }
 
-    fn outgoing(self) -> Result<(Operation, Bytes), Failure> {
-        Ok((Operation::InvokeGuardrailChecks, json::encode(&self, body_size(self.encoded_len()))?))
+    fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
+        Ok((Operation::InvokeGuardrailChecks, json::encode(&self, json_size_hint(self.encoded_len()))?))
     }
 }
 
-json_answer!(ApplyGuardrailResponse, InvokeGuardrailChecksResponse);
-impl Report for ApplyGuardrailResponse {}
-impl Report for InvokeGuardrailChecksResponse {}
+json_response!(ApplyGuardrailResponse, InvokeGuardrailChecksResponse);
+impl ReportsUsage for ApplyGuardrailResponse {}
+impl ReportsUsage for InvokeGuardrailChecksResponse {}

@@ -1,4 +1,4 @@
-//! InvokeModel and InvokeModelWithResponseStream: the model's own bodies, untouched both ways.
+//! InvokeModel and InvokeModelWithResponseStream. The bodies have the model's own format and are passed on unchanged.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html>
 
 use bedrock_grpc_schema::runtime::v1::invoke_model_with_response_stream_response::Member as Event;
@@ -12,29 +12,31 @@ use memchr::memmem;
 use opentelemetry::KeyValue;
 use serde::Deserialize;
 
-use super::stream::EventStream;
-use super::{Answered, Ask, Learned, Report, required};
+use super::request::{UpstreamRequest, require_path_member};
+use super::response::UnaryResponse;
+use super::stream::StreamEvent;
+use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::{Operation, Subject};
 use crate::error::Failure;
 use crate::telemetry::names;
 
-macro_rules! ask {
+macro_rules! invoke_model_request {
     ($request:ty, $operation:path) => {
-        impl Ask for $request {
+        impl UpstreamRequest for $request {
             fn subject(&self) -> Result<Subject<'_>, Failure> {
-                required("modelId", self.model_id.as_deref()).map(Subject::Model)
+                require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
             }
 
-            fn operation_name(&self) -> &'static str {
-                operation_name(self.model_id.as_deref().unwrap_or_default())
+            fn gen_ai_operation(&self) -> &'static str {
+                guess_gen_ai_operation(self.model_id.as_deref().unwrap_or_default())
             }
 
-            fn attributes(&self) -> Vec<KeyValue> {
+            fn span_attributes(&self) -> Vec<KeyValue> {
                 let guardrail = self.guardrail_identifier.iter();
                 guardrail.map(|id| KeyValue::new(names::AWS_BEDROCK_GUARDRAIL_ID, id.clone())).collect()
             }
 
-            fn outgoing(mut self) -> Result<(Operation, Bytes), Failure> {
+            fn into_operation(mut self) -> Result<(Operation, Bytes), Failure> {
                 for (field, value) in [
                     ("contentType", &self.content_type),
                     ("accept", &self.accept),
@@ -45,7 +47,7 @@ macro_rules! ask {
                     ("serviceTier", &self.service_tier),
                     ("requestMetadata", &self.request_metadata),
                 ] {
-                    header(field, value.as_deref())?;
+                    check_header(field, value.as_deref())?;
                 }
                 let body = self.body.take().unwrap_or_default();
                 Ok(($operation(Box::new(self)), body))
@@ -54,33 +56,33 @@ macro_rules! ask {
     };
 }
 
-ask!(InvokeModelRequest, Operation::InvokeModel);
-ask!(InvokeModelWithResponseStreamRequest, Operation::InvokeModelWithResponseStream);
+invoke_model_request!(InvokeModelRequest, Operation::InvokeModel);
+invoke_model_request!(InvokeModelWithResponseStreamRequest, Operation::InvokeModelWithResponseStream);
 
-/// A member that AWS binds to an HTTP header has to be able to stand in one.
-fn header(field: &str, value: Option<&str>) -> Result<(), Failure> {
+/// Checks a member that AWS binds to an HTTP header.
+fn check_header(field: &str, value: Option<&str>) -> Result<(), Failure> {
     match value.map(http::HeaderValue::from_str) {
         Some(Err(_)) => {
-            Err(Failure::Invalid { field: field.to_owned(), problem: "not the value of an HTTP header".to_owned() })
+            Err(Failure::Invalid { field: field.to_owned(), problem: "not a valid value of an HTTP header".to_owned() })
         }
         _ => Ok(()),
     }
 }
 
-/// The body is opaque, so the model's id has to tell what is done with it.
-fn operation_name(model_id: &str) -> &'static str {
-    const PICTURES: &[&str] = &["image", "canvas", "stability", "reel", "video"];
+/// Guesses the kind of operation from the model id, because the body is opaque.
+fn guess_gen_ai_operation(model_id: &str) -> &'static str {
+    const VISUAL: &[&str] = &["image", "canvas", "stability", "reel", "video"];
     if model_id.contains("embed") {
         names::EMBEDDINGS
-    } else if PICTURES.iter().any(|word| model_id.contains(word)) {
+    } else if VISUAL.iter().any(|word| model_id.contains(word)) {
         names::GENERATE_CONTENT
     } else {
         names::CHAT
     }
 }
 
-impl Answered for InvokeModelResponse {
-    fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, Failure> {
+impl UnaryResponse for InvokeModelResponse {
+    fn decode(headers: &HeaderMap, body: Bytes) -> Result<Self, Failure> {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Self {
             body: Some(body),
@@ -91,10 +93,10 @@ impl Answered for InvokeModelResponse {
     }
 }
 
-/// Usage comes in headers (`call`).
-impl Report for InvokeModelResponse {}
+/// Usage is in the response headers. `Call::on_response_headers` reads it.
+impl ReportsUsage for InvokeModelResponse {}
 
-/// What Bedrock adds to a stream's last chunk, whatever the model.
+/// The member that Bedrock adds to the last chunk of a stream, for every model.
 #[derive(Deserialize)]
 struct LastChunk {
     #[serde(rename = "amazon-bedrock-invocationMetrics")]
@@ -110,9 +112,9 @@ struct InvocationMetrics {
     cache_write_input_token_count: Option<i32>,
 }
 
-impl Report for Event {
-    fn learned(&self) -> Learned {
-        let Self::Chunk(chunk) = self else { return Learned::default() };
+impl ReportsUsage for Event {
+    fn usage_info(&self) -> UsageInfo {
+        let Self::Chunk(chunk) = self else { return UsageInfo::default() };
         let bytes = chunk.bytes.as_deref().unwrap_or_default();
         let holds_metrics = memmem::find(bytes, b"amazon-bedrock-invocationMetrics").is_some();
         let last = holds_metrics.then(|| serde_json::from_slice::<LastChunk>(bytes).ok()).flatten();
@@ -123,22 +125,22 @@ impl Report for Event {
             cache_write_input_tokens: metrics.cache_write_input_token_count,
             ..TokenUsage::default()
         });
-        Learned { stop_reason: None, usage }
+        UsageInfo { stop_reason: None, usage }
     }
 }
 
-impl EventStream for Event {
+impl StreamEvent for Event {
     type Message = InvokeModelWithResponseStreamResponse;
     type Progress = ();
 
-    fn message(event: Self) -> InvokeModelWithResponseStreamResponse {
-        InvokeModelWithResponseStreamResponse { member: Some(event) }
+    fn into_message(self) -> InvokeModelWithResponseStreamResponse {
+        InvokeModelWithResponseStreamResponse { member: Some(self) }
     }
 
-    fn observe(&self, (): &mut ()) {}
+    fn update_progress(&self, (): &mut ()) {}
 
-    /// Bodies are opaque and nothing marks the last chunk: an end between two frames is an end.
-    fn complete((): &()) -> Result<(), Failure> {
+    /// The chunks are opaque and nothing marks the last one, so every end between two frames is a complete stream.
+    fn check_complete((): &()) -> Result<(), Failure> {
         Ok(())
     }
 }

@@ -1,65 +1,70 @@
-//! Everything before Bedrock is asked.
+//! Everything that happens to a request before it is sent to Bedrock.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap};
+use opentelemetry::KeyValue;
 use tonic::{Request, Status};
 
-use super::Ask;
+use super::request::UpstreamRequest;
 use crate::bedrock::{Operation, Subject, Target, Upstream};
-use crate::call::{Call, Policy};
+use crate::call::{Call, CallSettings, Shutdown};
 use crate::error::Failure;
 
-/// A call that has a record and knows where to go.
-pub(super) struct Prepared {
+/// A request that is ready to be sent.
+pub(super) struct PreparedRequest {
     pub(super) call: Arc<Call>,
     pub(super) target: Target,
     pub(super) operation: Operation,
     pub(super) body: Bytes,
 }
 
-/// Finds the call's record, resolves its target and writes its body.
-pub(super) fn prepare<Q: Ask>(upstream: &Upstream, request: Request<Q>) -> Result<Prepared, Status> {
+/// Finds the call of a request, resolves its target and writes its body.
+pub(super) fn prepare_request<R: UpstreamRequest>(
+    upstream: &Upstream,
+    request: Request<R>,
+) -> Result<PreparedRequest, Status> {
     let (_, extensions, request) = request.into_parts();
-    let call = record(&extensions);
+    let call = call_from_extensions(&extensions);
     let prepared = (|| {
-        let target = begin(&call, upstream, request.subject()?, request.operation_name(), || request.attributes())?;
-        let (operation, body) = request.outgoing()?;
+        let subject = request.subject()?;
+        let target =
+            resolve_target(&call, upstream, subject, request.gen_ai_operation(), || request.span_attributes())?;
+        let (operation, body) = request.into_operation()?;
         Ok((target, operation, body))
     })();
     match prepared {
-        Ok((target, operation, body)) => Ok(Prepared { call, target, operation, body }),
-        Err(failure) => Err(call.fail(&failure)),
+        Ok((target, operation, body)) => Ok(PreparedRequest { call, target, operation, body }),
+        Err(failure) => Err(call.record_failure(&failure)),
     }
 }
 
-/// Notes what the call is about and resolves it.
-pub(super) fn begin(
+/// Records the subject of the call, starts the CLIENT span and resolves the target.
+pub(super) fn resolve_target(
     call: &Call,
     upstream: &Upstream,
     subject: Subject<'_>,
-    operation_name: &'static str,
-    attributes: impl FnOnce() -> Vec<opentelemetry::KeyValue>,
+    gen_ai_operation: &'static str,
+    span_attributes: impl FnOnce() -> Vec<KeyValue>,
 ) -> Result<Target, Failure> {
     let (model_id, resource) = match subject {
         Subject::Model(id) => (Some(id), Some(("model", id))),
         Subject::Resource { kind, id } => (None, Some((kind, id))),
         Subject::Account => (None, None),
     };
-    call.with(|record| {
-        record.facts.model_id = model_id.map(str::to_owned);
-        record.facts.resource = resource.map(|(kind, id)| (kind, id.to_owned()));
+    call.update(|record| {
+        record.context.model_id = model_id.map(str::to_owned);
+        record.context.resource = resource.map(|(kind, id)| (kind, id.to_owned()));
     });
-    call.trace().model(operation_name, model_id, attributes);
+    call.spans().start_model(gen_ai_operation, model_id, span_attributes);
     upstream.target(subject)
 }
 
-/// The record that [`crate::call::CallLayer`] made.
-pub(super) fn record(extensions: &Extensions) -> Arc<Call> {
-    // Without the layer, which no server of ours is, the call still has one.
-    extensions
-        .get::<Arc<Call>>()
-        .cloned()
-        .unwrap_or_else(|| Call::begin("", &HeaderMap::new(), Policy::default(), None))
+/// The call that [`crate::call::CallLayer`] started.
+pub(super) fn call_from_extensions(extensions: &Extensions) -> Arc<Call> {
+    extensions.get::<Arc<Call>>().cloned().unwrap_or_else(|| {
+        // The gateway always has the layer. Without it the call still needs a record.
+        Call::start("", &HeaderMap::new(), CallSettings::default(), Shutdown::default(), None)
+    })
 }

@@ -1,116 +1,126 @@
-//! A call whose answer is a stream of events.
+//! Calls whose response is a stream of events.
 //!
-//! The first event is awaited before the response's headers go out: gRPC clients may retry a call only until headers arrive
-//! (gRFC A6), so a failure before it has to be trailers-only. From then on the caller's polls drive the decoder.
+//! The gateway sends the response headers only after Bedrock's first event. gRPC clients may retry a call only until headers
+//! arrive (gRFC A6), so a failure before the first event must be trailers-only. From then on the caller's polls drive the
+//! decoder.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bedrock_grpc_schema::json::{self, Union};
-use futures::stream;
+use futures::{Stream, stream};
 use tonic::{Request, Response, Status};
 
-use super::prepare::{Prepared, prepare};
-use super::runtime::Events;
-use super::{Ask, Report, initial_metadata, learn, within};
+use super::metadata::insert_initial_metadata;
+use super::prepare::{PreparedRequest, prepare_request};
+use super::request::UpstreamRequest;
+use super::timeout::with_timeout;
+use super::usage::{ReportsUsage, record_usage};
 use crate::bedrock::{Body, Frame, Frames, Upstream};
-use crate::call::Call;
-use crate::error::{Failure, Phase};
+use crate::call::{Call, Phase};
+use crate::error::Failure;
 use crate::telemetry;
 
+/// A stream of response messages as tonic expects it.
+pub(super) type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
 /// A union whose members are the events of a stream.
-pub(super) trait EventStream: Union + Report + Send + 'static {
-    /// The RPC's response message: one event.
+pub(super) trait StreamEvent: Union + ReportsUsage + Send + 'static {
+    /// The RPC's response message. It carries one event.
     type Message: Send + 'static;
 
-    /// What has to be remembered of a stream to tell its end from a break.
+    /// What must be remembered about a stream to distinguish a complete stream from a truncated one.
     type Progress: Default + Send;
 
-    /// The message that carries the event.
-    fn message(event: Self) -> Self::Message;
+    /// Wraps the event in its message.
+    fn into_message(self) -> Self::Message;
 
-    /// Remembers the event.
-    fn observe(&self, progress: &mut Self::Progress);
+    /// Updates the progress with this event.
+    fn update_progress(&self, progress: &mut Self::Progress);
 
-    /// What an end between two frames means: `Truncated`, unless the stream was complete.
-    fn complete(progress: &Self::Progress) -> Result<(), Failure>;
+    /// Checks a stream that ended between two frames.
+    ///
+    /// # Errors
+    /// [`Failure::Truncated`] when the stream is not complete.
+    fn check_complete(progress: &Self::Progress) -> Result<(), Failure>;
 }
 
-/// Asks Bedrock and streams its answer.
-pub(super) async fn run<Q: Ask, U: EventStream>(
+/// Sends the request to Bedrock and streams the response.
+pub(super) async fn run_stream<R: UpstreamRequest, E: StreamEvent>(
     upstream: &Upstream,
-    request: Request<Q>,
-) -> Result<Response<Events<U::Message>>, Status> {
-    let Prepared { call, target, operation, body } = prepare(upstream, request)?;
-    let timeouts = call.policy.timeouts;
-    let asked = call.attempts(upstream, &target, async || {
-        let first = async {
-            let answer = upstream.send(&operation, &target, body.clone()).await?;
-            call.answered(&answer.headers);
-            let mut rest = Decoded::<U>::new(Arc::clone(&call), answer.body);
-            let first = rest.next().await?;
-            Ok((answer.headers, first, rest))
+    request: Request<R>,
+) -> Result<Response<ResponseStream<E::Message>>, Status> {
+    let PreparedRequest { call, target, operation, body } = prepare_request(upstream, request)?;
+    let timeouts = call.settings.timeouts;
+    let outcome = call.with_retries(upstream, &target, async || {
+        let attempt = async {
+            let response = upstream.send(&operation, &target, body.clone()).await?;
+            call.on_response_headers(&response.headers);
+            let mut events = EventReader::<E>::new(Arc::clone(&call), response.body);
+            let first = events.next().await?;
+            Ok((response.headers, first, events))
         };
-        within(timeouts.first_event, Failure::FirstEventTimeout, first).await
+        with_timeout(timeouts.first_event, Failure::FirstEventTimeout, attempt).await
     });
-    let (headers, first, rest) = asked.await.map_err(|failure| call.fail(&failure))?;
-    call.first_event();
-    call.with(|record| record.facts.phase = Phase::Stream);
-    let events = match first {
-        Some(first) => rest.events(Some(first), Some(timeouts.idle)),
-        // A stream may have nothing to say.
+    let (headers, first, events) = outcome.await.map_err(|failure| call.record_failure(&failure))?;
+    call.on_first_event();
+    call.update(|record| record.context.phase = Phase::Stream);
+    let messages = match first {
+        Some(first) => events.into_messages(Some(first), Some(timeouts.idle)),
+        // A stream may be complete without an event.
         None => Box::pin(stream::empty()),
     };
-    let mut response = Response::new(events);
-    initial_metadata(&call, &headers, response.metadata_mut());
+    let mut response = Response::new(messages);
+    insert_initial_metadata(&call, &headers, response.metadata_mut());
     Ok(response)
 }
 
-/// Frames read as events.
-pub(super) struct Decoded<U: EventStream> {
+/// Reads the frames of a response body as events.
+pub(super) struct EventReader<E: StreamEvent> {
     call: Arc<Call>,
     frames: Frames,
-    progress: U::Progress,
+    progress: E::Progress,
 }
 
-impl<U: EventStream> Decoded<U> {
-    /// The events in `body`.
+impl<E: StreamEvent> EventReader<E> {
+    /// A reader of the events in `body`.
     pub(super) fn new(call: Arc<Call>, body: Body) -> Self {
-        Self { call, frames: Frames::new(body), progress: U::Progress::default() }
+        Self { call, frames: Frames::new(body), progress: E::Progress::default() }
     }
 
-    /// The next event; `None` at an end that is one.
-    async fn next(&mut self) -> Result<Option<U>, Failure> {
+    /// The next event, or `None` at the end of a complete stream.
+    async fn next(&mut self) -> Result<Option<E>, Failure> {
         while let Some(Frame { event, payload }) = self.frames.next().await? {
-            // An event of null says nothing.
-            if let Some(event) = json::decode_event::<U>(&event, &payload, telemetry::unknown_member)? {
-                event.observe(&mut self.progress);
-                learn(&self.call, &event);
+            // An event whose value is null is skipped.
+            if let Some(event) = json::decode_event::<E>(&event, &payload, telemetry::count_unknown_member)? {
+                event.update_progress(&mut self.progress);
+                record_usage(&self.call, &event);
                 return Ok(Some(event));
             }
         }
-        U::complete(&self.progress)?;
+        E::check_complete(&self.progress)?;
         Ok(None)
     }
 
-    /// The stream as the caller sees it: `first`, if there is one already, then whatever follows, then exactly one status.
-    /// `idle` is how long it may be silent.
-    pub(super) fn events(self, first: Option<U>, idle: Option<Duration>) -> Events<U::Message> {
-        // The state is gone once the stream has failed, and with it the connection to Bedrock.
-        Box::pin(stream::unfold((first, Some(self)), move |(ready, rest)| async move {
-            let mut rest = rest?;
-            let event = match (ready, idle) {
+    /// The messages for the caller: `first`, if it has been read already, then the remaining events, then exactly one status.
+    /// `idle_timeout` is the maximum time between two events.
+    pub(super) fn into_messages(self, first: Option<E>, idle_timeout: Option<Duration>) -> ResponseStream<E::Message> {
+        // When the stream fails, the state is dropped, and with it the stream from Bedrock.
+        Box::pin(stream::unfold((first, Some(self)), move |(first, reader)| async move {
+            let mut reader = reader?;
+            let event = match (first, idle_timeout) {
                 (Some(event), _) => Ok(Some(event)),
-                (None, Some(idle)) => within(idle, Failure::IdleTimeout, rest.next()).await,
-                (None, None) => rest.next().await,
+                (None, Some(limit)) => with_timeout(limit, Failure::IdleTimeout, reader.next()).await,
+                (None, None) => reader.next().await,
             };
             match event {
                 Ok(Some(event)) => {
-                    rest.call.with(|record| record.facts.events += 1);
-                    Some((Ok(U::message(event)), (None, Some(rest))))
+                    reader.call.update(|record| record.context.events += 1);
+                    Some((Ok(event.into_message()), (None, Some(reader))))
                 }
                 Ok(None) => None,
-                Err(failure) => Some((Err(rest.call.fail(&failure)), (None, None))),
+                Err(failure) => Some((Err(reader.call.record_failure(&failure)), (None, None))),
             }
         }))
     }

@@ -1,28 +1,35 @@
-//! A call with one answer.
+//! Calls with one response.
 
 use tonic::{Request, Response, Status};
 
-use super::prepare::{Prepared, prepare};
-use super::{Answered, Ask, initial_metadata, learn, within};
+use super::metadata::insert_initial_metadata;
+use super::prepare::{PreparedRequest, prepare_request};
+use super::request::UpstreamRequest;
+use super::response::UnaryResponse;
+use super::timeout::with_timeout;
+use super::usage::record_usage;
 use crate::bedrock::Upstream;
 use crate::error::Failure;
 
-/// Asks Bedrock and returns its whole answer.
-pub(super) async fn run<Q: Ask, A: Answered>(upstream: &Upstream, request: Request<Q>) -> Result<Response<A>, Status> {
-    let Prepared { call, target, operation, body } = prepare(upstream, request)?;
-    let asked = call.attempts(upstream, &target, async || {
-        let answered = async {
-            let answer = upstream.send(&operation, &target, body.clone()).await?;
-            call.answered(&answer.headers);
-            let body = answer.body.whole().await?;
-            call.first_event();
-            Ok((A::read(&answer.headers, body)?, answer.headers))
+/// Sends the request to Bedrock and returns the complete response.
+pub(super) async fn run_unary<R: UpstreamRequest, M: UnaryResponse>(
+    upstream: &Upstream,
+    request: Request<R>,
+) -> Result<Response<M>, Status> {
+    let PreparedRequest { call, target, operation, body } = prepare_request(upstream, request)?;
+    let outcome = call.with_retries(upstream, &target, async || {
+        let attempt = async {
+            let response = upstream.send(&operation, &target, body.clone()).await?;
+            call.on_response_headers(&response.headers);
+            let body = response.body.whole().await?;
+            call.on_first_event();
+            Ok((M::decode(&response.headers, body)?, response.headers))
         };
-        within(call.policy.timeouts.answer, Failure::AnswerTimeout, answered).await
+        with_timeout(call.settings.timeouts.response, Failure::ResponseTimeout, attempt).await
     });
-    let (answer, headers) = asked.await.map_err(|failure| call.fail(&failure))?;
-    learn(&call, &answer);
-    let mut response = Response::new(answer);
-    initial_metadata(&call, &headers, response.metadata_mut());
+    let (message, headers) = outcome.await.map_err(|failure| call.record_failure(&failure))?;
+    record_usage(&call, &message);
+    let mut response = Response::new(message);
+    insert_initial_metadata(&call, &headers, response.metadata_mut());
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! What is counted: so far, what is lost.
+//! Counters of data that the caller did not get.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -8,14 +8,15 @@ use opentelemetry::{KeyValue, global};
 
 use super::names;
 
-/// How many names are told apart; Bedrock's answers are not in our hand, and a label must be bounded.
-const NAMES_LIMIT: usize = 200;
+/// Maximum number of member names that become metric labels. Bedrock chooses the names, and the number of labels must be
+/// bounded. Further names count as `other`.
+const MAX_MEMBER_LABELS: usize = 200;
 
 static UNKNOWN_MEMBERS: LazyLock<Counter<u64>> = LazyLock::new(|| {
     let meter = global::meter(names::SCOPE);
     meter
         .u64_counter(names::UNKNOWN_MEMBERS)
-        .with_description("Members of Bedrock's answers that the schema does not have and the caller did not get")
+        .with_description("Members of Bedrock's responses that the schema does not have and the caller did not get")
         .build()
 });
 
@@ -27,30 +28,30 @@ static MISSING_METADATA: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
-static SEEN: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+static SEEN_MEMBERS: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
 
-/// Counts a member that the schema does not have, and logs its name the first time.
-pub(crate) fn unknown_member(name: &str) {
-    let (known, full) = {
-        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.contains(name);
-        let full = !known && seen.len() >= NAMES_LIMIT;
-        if !known && !full {
+/// Counts a member that the schema does not have. The first occurrence of each name is logged.
+pub(crate) fn count_unknown_member(name: &str) {
+    let (is_known, is_full) = {
+        let mut seen = SEEN_MEMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = seen.contains(name);
+        let is_full = !is_known && seen.len() >= MAX_MEMBER_LABELS;
+        if !is_known && !is_full {
             seen.insert(name.to_owned());
         }
-        (known, full)
+        (is_known, is_full)
     };
-    if !known && !full {
+    if !is_known && !is_full {
         tracing::warn!(
             member = name,
             "Bedrock sent a member that the schema does not have; it is left out and counted"
         );
     }
-    let label = if full { "other" } else { name };
+    let label = if is_full { "other" } else { name };
     UNKNOWN_MEMBERS.add(1, &[KeyValue::new(names::MEMBER, label.to_owned())]);
 }
 
 /// Counts a stream that ended after `messageStop` without `metadata`.
-pub(crate) fn missing_metadata() {
+pub(crate) fn count_missing_metadata() {
     MISSING_METADATA.add(1, &[]);
 }

@@ -1,20 +1,20 @@
-//! Every name that telemetry uses, and nowhere else.
+//! All names of spans, attributes and metrics. They are defined nowhere else.
 //!
 //! RPC: <https://opentelemetry.io/docs/specs/semconv/rpc/grpc>; GenAI:
 //! <https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans>, <https://opentelemetry.io/docs/specs/semconv/gen-ai/aws-bedrock>.
-//! Names of our own start with `bedrock_grpc.`.
+//! The gateway's own names start with `bedrock_grpc.`.
 
 /// The instrumentation scope.
 pub(crate) const SCOPE: &str = "bedrock-grpc";
 
-// What the gateway is as a gRPC server.
+// Attributes of the gateway as a gRPC server.
 pub(crate) const RPC_SYSTEM_NAME: &str = "rpc.system.name";
 pub(crate) const RPC_METHOD: &str = "rpc.method";
 /// The status by name, as `RESOURCE_EXHAUSTED`. (`rpc.grpc.status_code`, a number, is its deprecated ancestor.)
 pub(crate) const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
 pub(crate) const ERROR_TYPE: &str = "error.type";
 
-// What the gateway is as a client of a model.
+// Attributes of the gateway as a client of a model.
 pub(crate) const GEN_AI_OPERATION_NAME: &str = "gen_ai.operation.name";
 pub(crate) const GEN_AI_PROVIDER_NAME: &str = "gen_ai.provider.name";
 pub(crate) const GEN_AI_REQUEST_MODEL: &str = "gen_ai.request.model";
@@ -32,10 +32,10 @@ pub(crate) const AWS_BEDROCK_GUARDRAIL_ID: &str = "aws.bedrock.guardrail.id";
 pub(crate) const AWS_REQUEST_ID: &str = "aws.request_id";
 pub(crate) const CLOUD_REGION: &str = "cloud.region";
 
-// Our own.
+// The gateway's own names.
 pub(crate) const ATTEMPT: &str = "bedrock_grpc.attempt";
 pub(crate) const ATTEMPTS: &str = "bedrock_grpc.attempts";
-/// A counter: members of Bedrock's answers that the schema does not have, by [`MEMBER`].
+/// A counter: members of Bedrock's responses that the schema does not have, by [`MEMBER`].
 pub(crate) const UNKNOWN_MEMBERS: &str = "bedrock_grpc.unknown_members";
 /// A counter: ConverseStreams that ended without their metadata event, and so without usage.
 pub(crate) const MISSING_METADATA: &str = "bedrock_grpc.missing_metadata";
@@ -45,7 +45,7 @@ pub(crate) const MEMBER: &str = "bedrock_grpc.member";
 pub(crate) const GRPC: &str = "grpc";
 pub(crate) const AWS_BEDROCK: &str = "aws.bedrock";
 
-// `gen_ai.operation.name`: the conventions' values, and, for what they do not name, Bedrock's operation.
+// Values of `gen_ai.operation.name`: those of the conventions where they have one, else the name of Bedrock's operation.
 pub(crate) const CHAT: &str = "chat";
 pub(crate) const EMBEDDINGS: &str = "embeddings";
 pub(crate) const GENERATE_CONTENT: &str = "generate_content";

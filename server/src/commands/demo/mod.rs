@@ -11,17 +11,17 @@ use bedrock_grpc_client::Client;
 use bedrock_simulator::Simulator;
 
 use crate::bedrock::{Settings, Upstream};
-use crate::call::Policy;
-use crate::cli::Demo;
-use crate::net::{self, Gateway, Listen, TransportError, stop_signal};
+use crate::call::CallSettings;
+use crate::cli::DemoOptions;
+use crate::net::{Gateway, GatewayError, GatewaySettings, ListenAddress, stop_signal};
 use screen::Screen;
 
 /// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub(super) enum DemoError {
     /// The gateway did not start or stop.
     #[error(transparent)]
-    Transport(#[from] TransportError),
+    Gateway(#[from] GatewayError),
     /// A call failed unexpectedly.
     #[error("a call failed: {0}")]
     Call(#[from] bedrock_grpc_client::Error),
@@ -40,7 +40,7 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`DemoError`] when a step has an unexpected result.
-pub async fn run(options: &Demo) -> Result<(), DemoError> {
+pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
     let mut screen = Screen::new();
     let simulator = Simulator::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let upstream = Upstream::load(Settings {
@@ -50,15 +50,15 @@ pub async fn run(options: &Demo) -> Result<(), DemoError> {
         ..Settings::default()
     })
     .await;
-    let listen = Listen::Tcp("127.0.0.1:0".to_owned());
-    let serve = net::Options { listen, policy: Policy::default(), grace: GRACE, control_plane: true };
-    let gateway = Gateway::start(serve, Arc::new(upstream)).await?;
+    let listen = ListenAddress::Tcp("127.0.0.1:0".to_owned());
+    let settings = GatewaySettings { listen, calls: CallSettings::default(), grace: GRACE, serve_control_plane: true };
+    let gateway = Gateway::start(settings, Arc::new(upstream)).await?;
     screen.print_title("bedrock-grpc demo")?;
     screen.print_line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;
     screen.print_line(&format!("gateway: gRPC at {}", gateway.address()))?;
 
     let client = Client::connect(format!("http://{}", gateway.address())).await?;
-    steps::run_demo(&client, &mut screen).await?;
+    steps::run_steps(&client, &mut screen).await?;
     if options.keep {
         screen.print_grpcurl_commands(gateway.address())?;
         stop_signal().await;

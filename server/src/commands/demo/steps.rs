@@ -12,7 +12,8 @@ use super::screen::Screen;
 
 const MODEL: &str = "demo.model";
 
-pub(super) async fn run_demo(client: &Client, screen: &mut Screen) -> Result<(), DemoError> {
+/// Runs all steps in order.
+pub(super) async fn run_steps(client: &Client, screen: &mut Screen) -> Result<(), DemoError> {
     show_converse(client, screen).await?;
     show_tool_conversation(client, screen).await?;
     show_throttled_call(client, screen).await

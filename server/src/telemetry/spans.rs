@@ -1,4 +1,5 @@
-//! The spans of a call: SERVER for the RPC, CLIENT for the model over all attempts, one child for each attempt.
+//! The spans of a call: a SERVER span for the RPC, a CLIENT span for the model over all attempts, and a child span for each
+//! attempt.
 
 use std::sync::OnceLock;
 
@@ -9,100 +10,105 @@ use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue, StringValue, Value};
 use tonic::Code;
 
-use super::{names, usage};
-use crate::bedrock::Target;
-use crate::call::Record;
-use crate::error::Verdict;
+use super::names;
+use super::status_name::status_name;
+use super::usage::total_input_tokens;
+use crate::call::CallRecord;
 
 /// The spans of one call.
-pub(crate) struct CallTrace {
+pub(crate) struct CallSpans {
     server: Context,
     client: OnceLock<Context>,
 }
 
-impl CallTrace {
+impl CallSpans {
     /// Starts the SERVER span, as a child of the caller's `traceparent`.
-    pub(crate) fn begin(method: &str, headers: &HeaderMap) -> Self {
-        let parent = global::get_text_map_propagator(|p| p.extract_with_context(&Context::new(), &Carrier(headers)));
+    pub(crate) fn start(method: &str, headers: &HeaderMap) -> Self {
+        let parent =
+            global::get_text_map_propagator(|p| p.extract_with_context(&Context::new(), &HeaderExtractor(headers)));
         let method = method.to_owned();
         let span = SpanBuilder::from_name(method.clone()).with_kind(SpanKind::Server).with_attributes([
             KeyValue::new(names::RPC_SYSTEM_NAME, names::GRPC),
             KeyValue::new(names::RPC_METHOD, method),
         ]);
-        Self { server: start(span, &parent), client: OnceLock::new() }
+        Self { server: start_span(span, &parent), client: OnceLock::new() }
     }
 
-    /// Starts the CLIENT span `{operation} {model}`. `request` holds what the caller asked of the model, never its words.
-    pub(crate) fn model(
+    /// Starts the CLIENT span `{operation} {model}`. `attributes` returns the parameters of the request. They
+    /// never include the prompt.
+    pub(crate) fn start_model(
         &self,
         operation: &'static str,
         model_id: Option<&str>,
-        request: impl FnOnce() -> Vec<KeyValue>,
+        attributes: impl FnOnce() -> Vec<KeyValue>,
     ) {
         self.client.get_or_init(|| {
             let name = model_id.map_or_else(|| operation.to_owned(), |model| format!("{operation} {model}"));
-            let mut attributes = vec![
+            let mut known = vec![
                 KeyValue::new(names::GEN_AI_OPERATION_NAME, operation),
                 KeyValue::new(names::GEN_AI_PROVIDER_NAME, names::AWS_BEDROCK),
             ];
-            attributes.extend(model_id.map(|model| KeyValue::new(names::GEN_AI_REQUEST_MODEL, model.to_owned())));
-            let span = SpanBuilder::from_name(name).with_kind(SpanKind::Client).with_attributes(attributes);
-            let context = start(span, &self.server);
+            known.extend(model_id.map(|model| KeyValue::new(names::GEN_AI_REQUEST_MODEL, model.to_owned())));
+            let span = SpanBuilder::from_name(name).with_kind(SpanKind::Client).with_attributes(known);
+            let context = start_span(span, &self.server);
             if context.span().is_recording() {
-                context.span().set_attributes(request());
+                context.span().set_attributes(attributes());
             }
             context
         });
     }
 
-    /// Starts the span of one attempt. It ends when it is dropped.
-    pub(crate) fn attempt(&self, number: u32, target: &Target) -> AttemptSpan {
+    /// Starts the span of one attempt in `region`. The span ends when the returned value is dropped.
+    pub(crate) fn start_attempt(&self, number: u32, region: &str) -> AttemptSpan {
         let span = SpanBuilder::from_name(format!("attempt {number}")).with_kind(SpanKind::Internal).with_attributes([
             KeyValue::new(names::ATTEMPT, i64::from(number)),
-            KeyValue::new(names::CLOUD_REGION, target.region.clone()),
+            KeyValue::new(names::CLOUD_REGION, region.to_owned()),
         ]);
-        AttemptSpan(start(span, self.client.get().unwrap_or(&self.server)))
+        AttemptSpan(start_span(span, self.client.get().unwrap_or(&self.server)))
     }
 
-    /// The trace's id, if it is recorded, for the log line.
-    pub(crate) fn id(&self) -> Option<String> {
+    /// The trace id for the log line. `None` when the trace is not sampled.
+    pub(crate) fn trace_id(&self) -> Option<String> {
         let span = self.server.span();
         span.span_context().is_sampled().then(|| span.span_context().trace_id().to_string())
     }
 
-    /// Ends both spans with what the call came to.
-    pub(crate) fn end(&self, code: Code, record: &Record) {
+    /// Ends both spans with the result of the call.
+    pub(crate) fn end(&self, code: Code, record: &CallRecord) {
         let failure = record.failure.as_ref();
         let error = failure.map(|f| f.reason.clone());
         let text = failure.and_then(|f| f.text.clone()).unwrap_or_default();
         if let Some(client) = self.client.get() {
             let span = client.span();
             if span.is_recording() {
-                span.set_attributes(outcome(record));
+                span.set_attributes(outcome_attributes(record));
             }
             if code != Code::Ok {
-                span.set_attribute(KeyValue::new(names::ERROR_TYPE, error.clone().unwrap_or_else(|| name(code))));
+                span.set_attribute(KeyValue::new(
+                    names::ERROR_TYPE,
+                    error.clone().unwrap_or_else(|| status_name(code)),
+                ));
                 span.set_status(Status::error(text.clone()));
             }
             span.end();
         }
         let span = self.server.span();
-        span.set_attribute(KeyValue::new(names::RPC_RESPONSE_STATUS_CODE, name(code)));
+        span.set_attribute(KeyValue::new(names::RPC_RESPONSE_STATUS_CODE, status_name(code)));
         if is_server_error(code) {
-            span.set_attribute(KeyValue::new(names::ERROR_TYPE, error.unwrap_or_else(|| name(code))));
+            span.set_attribute(KeyValue::new(names::ERROR_TYPE, error.unwrap_or_else(|| status_name(code))));
             span.set_status(Status::error(text));
         }
         span.end();
     }
 }
 
-/// The span of one attempt; ends when dropped.
+/// The span of one attempt. It ends when it is dropped.
 pub(crate) struct AttemptSpan(Context);
 
 impl AttemptSpan {
-    /// The attempt failed.
-    pub(crate) fn fail(&self, verdict: &Verdict) {
-        self.0.span().set_attribute(KeyValue::new(names::ERROR_TYPE, verdict.reason.to_string()));
+    /// Marks the attempt as failed for `reason` (`ErrorInfo.reason`).
+    pub(crate) fn record_failure(&self, reason: &str) {
+        self.0.span().set_attribute(KeyValue::new(names::ERROR_TYPE, reason.to_owned()));
         self.0.span().set_status(Status::error(""));
     }
 }
@@ -113,14 +119,14 @@ impl Drop for AttemptSpan {
     }
 }
 
-fn start(span: SpanBuilder, parent: &Context) -> Context {
+fn start_span(span: SpanBuilder, parent: &Context) -> Context {
     let tracer: BoxedTracer = global::tracer(names::SCOPE);
     parent.with_span(span.start_with_context(&tracer, parent))
 }
 
-fn outcome(record: &Record) -> Vec<KeyValue> {
-    let mut attributes = vec![KeyValue::new(names::ATTEMPTS, i64::from(record.facts.attempts))];
-    if let Some(id) = &record.facts.request_id {
+fn outcome_attributes(record: &CallRecord) -> Vec<KeyValue> {
+    let mut attributes = vec![KeyValue::new(names::ATTEMPTS, i64::from(record.context.attempts))];
+    if let Some(id) = &record.context.request_id {
         attributes.push(KeyValue::new(names::AWS_REQUEST_ID, id.clone()));
     }
     if let Some(reason) = &record.stop_reason {
@@ -128,7 +134,7 @@ fn outcome(record: &Record) -> Vec<KeyValue> {
         attributes.push(KeyValue::new(names::GEN_AI_RESPONSE_FINISH_REASONS, reasons));
     }
     if let Some(counted) = &record.usage {
-        attributes.push(KeyValue::new(names::GEN_AI_USAGE_INPUT_TOKENS, usage::input_tokens(counted)));
+        attributes.push(KeyValue::new(names::GEN_AI_USAGE_INPUT_TOKENS, total_input_tokens(counted)));
         let counts = [
             (names::GEN_AI_USAGE_OUTPUT_TOKENS, counted.output_tokens),
             (names::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, counted.cache_read_input_tokens),
@@ -139,7 +145,7 @@ fn outcome(record: &Record) -> Vec<KeyValue> {
     attributes
 }
 
-/// The statuses that are the server's fault; the rest is the caller's and leaves the span unset.
+/// Whether the code is an error of the server. The other codes are errors of the caller and leave the span's status unset.
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc>
 fn is_server_error(code: Code) -> bool {
     matches!(
@@ -153,15 +159,10 @@ fn is_server_error(code: Code) -> bool {
     )
 }
 
-/// `RESOURCE_EXHAUSTED`.
-pub(super) fn name(code: Code) -> String {
-    use heck::ToShoutySnakeCase as _;
-    format!("{code:?}").to_shouty_snake_case()
-}
+/// Reads the trace context of the caller from the request headers.
+struct HeaderExtractor<'a>(&'a HeaderMap);
 
-struct Carrier<'a>(&'a HeaderMap);
-
-impl Extractor for Carrier<'_> {
+impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).and_then(|value| value.to_str().ok())
     }

@@ -1,0 +1,51 @@
+//! What is known about a call when it fails: the input of every error status.
+
+/// How far a call had come when it failed. `ErrorInfo.metadata` carries it as `phase`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No request has been sent to Bedrock.
+    #[default]
+    Admission,
+    /// A request has been sent to Bedrock, and no response headers have arrived.
+    Request,
+    /// Bedrock's response headers have arrived, and the first event has not.
+    FirstEvent,
+    /// At least one event has been sent to the caller.
+    Stream,
+}
+
+impl Phase {
+    /// The spelling in `ErrorInfo.metadata`.
+    #[must_use]
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admission => "admission",
+            Self::Request => "request",
+            Self::FirstEvent => "first_event",
+            Self::Stream => "stream",
+        }
+    }
+}
+
+/// What is known about a call when it fails. The error details are written from it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallContext {
+    /// The RPC's method name, for example `ConverseStream`.
+    pub(crate) operation: String,
+    /// The model id as the caller wrote it.
+    pub(crate) model_id: Option<String>,
+    /// The resource that the call names: its kind (`model`, `guardrail`, ...) and its id or ARN.
+    pub(crate) resource: Option<(&'static str, String)>,
+    /// The AWS Region that the request was sent to.
+    pub(crate) region: Option<String>,
+    /// Bedrock's id of the last request (`x-amzn-requestid`).
+    pub(crate) request_id: Option<String>,
+    /// How far the call had come.
+    pub(crate) phase: Phase,
+    /// Number of requests that were sent to Bedrock for this call.
+    pub(crate) attempts: u32,
+    /// Number of events that were sent to the caller.
+    pub(crate) events: u64,
+    /// Whether the caller sees Bedrock's messages without redaction (`--expose-upstream-messages`).
+    pub(crate) expose_upstream_messages: bool,
+}

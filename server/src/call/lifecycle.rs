@@ -1,0 +1,140 @@
+//! The state of one running call: where it starts, what is recorded during it, and its one end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bedrock_grpc_schema::runtime::v1::TokenUsage;
+use http::HeaderMap;
+use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tonic::{Code, Status};
+
+use super::context::{CallContext, Phase};
+use super::method_name::{full_method_name, operation_name};
+use super::record::{CallRecord, FailureSummary};
+use super::settings::CallSettings;
+use super::shutdown::Shutdown;
+use crate::error::{Exception, Failure};
+use crate::telemetry::{CallSpans, log_call};
+
+/// One running call. The layer around the service and the service itself share it.
+pub(crate) struct Call {
+    /// The settings that apply to this call.
+    pub(crate) settings: CallSettings,
+    /// Signals of the gateway's shutdown.
+    pub(super) shutdown: Shutdown,
+    /// The time at which the caller's deadline expires.
+    pub(super) deadline: Option<Instant>,
+    started: Instant,
+    _running: TaskTrackerToken,
+    spans: CallSpans,
+    record: Mutex<CallRecord>,
+}
+
+impl Call {
+    /// Starts a call to `path` (`/package.Service/Method`): its clock, its SERVER span and its place among the running calls.
+    #[must_use]
+    pub(crate) fn start(
+        path: &str,
+        headers: &HeaderMap,
+        settings: CallSettings,
+        shutdown: Shutdown,
+        deadline: Option<Instant>,
+    ) -> Arc<Self> {
+        let context = CallContext {
+            operation: operation_name(path).to_owned(),
+            expose_upstream_messages: settings.expose_upstream_messages,
+            ..CallContext::default()
+        };
+        Arc::new(Self {
+            settings,
+            deadline,
+            started: Instant::now(),
+            _running: shutdown.running.token(),
+            spans: CallSpans::start(full_method_name(path), headers),
+            record: Mutex::new(CallRecord { context, ..CallRecord::default() }),
+            shutdown,
+        })
+    }
+
+    /// Reads or changes the record. The lock is held only while `change` runs, never across an await.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut CallRecord) -> T) -> T {
+        change(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The spans of the call.
+    #[must_use]
+    pub(crate) fn spans(&self) -> &CallSpans {
+        &self.spans
+    }
+
+    /// Records that Bedrock's response headers have arrived.
+    pub(crate) fn on_response_headers(&self, headers: &HeaderMap) {
+        let request_id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let usage = usage_from_headers(headers);
+        self.update(|record| {
+            record.context.request_id = request_id;
+            record.context.phase = Phase::FirstEvent;
+            record.usage = usage;
+        });
+    }
+
+    /// Records the time of the first event, or of the complete unary response.
+    pub(crate) fn on_first_event(&self) {
+        let elapsed = self.elapsed();
+        self.update(|record| record.first_event = Some(elapsed));
+    }
+
+    /// Records `failure` for the log line and the spans, and returns the status for the caller.
+    pub(crate) fn record_failure(&self, failure: &Failure) -> Status {
+        self.update(|record| {
+            let classification = failure.classify();
+            if let Failure::Exception(Exception { request_id: Some(id), .. }) = failure {
+                record.context.request_id = Some(id.clone());
+            }
+            let may_quote_request = matches!(failure, Failure::Exception(_) | Failure::Invalid { .. })
+                && classification.code == Code::InvalidArgument;
+            let text = (!may_quote_request).then(|| failure.to_string());
+            record.failure = Some(FailureSummary { reason: classification.reason.into_owned(), text });
+            failure.to_status(&record.context)
+        })
+    }
+
+    /// Finishes the call: its spans end and its log line is written. Every later end is ignored.
+    pub(crate) fn finish(&self, code: Code) {
+        let elapsed = self.elapsed();
+        self.update(|record| {
+            if std::mem::replace(&mut record.finished, true) {
+                return;
+            }
+            self.spans.end(code, record);
+            log_call(code, record, elapsed, self.spans.trace_id());
+        });
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// Finishes the call as CANCELLED when it is dropped before anything else has finished the call: the caller has left.
+pub(super) struct CancelledOnDrop(pub(super) Arc<Call>);
+
+impl Drop for CancelledOnDrop {
+    fn drop(&mut self) {
+        self.0.finish(Code::Cancelled);
+    }
+}
+
+/// Token usage of InvokeModel. Bedrock counts it in headers, because the body has the model's own format.
+fn usage_from_headers(headers: &HeaderMap) -> Option<TokenUsage> {
+    let count = |kind: &str| headers.get(format!("x-amzn-bedrock-{kind}-token-count"))?.to_str().ok()?.parse().ok();
+    let usage = TokenUsage {
+        input_tokens: count("input"),
+        output_tokens: count("output"),
+        cache_read_input_tokens: count("cache-read-input"),
+        cache_write_input_tokens: count("cache-write-input"),
+        ..TokenUsage::default()
+    };
+    (usage != TokenUsage::default()).then_some(usage)
+}

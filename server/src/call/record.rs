@@ -1,0 +1,34 @@
+//! The data that one call collects. The log line and the spans are written from it.
+
+use std::time::Duration;
+
+use bedrock_grpc_schema::runtime::v1::TokenUsage;
+
+use super::context::CallContext;
+
+/// The data that one call has collected so far.
+#[derive(Debug, Default)]
+pub(crate) struct CallRecord {
+    /// What an error status would contain if the call failed now.
+    pub(crate) context: CallContext,
+    /// The model's stop reason in Bedrock's spelling. It stays empty when Bedrock sends none.
+    pub(crate) stop_reason: Option<String>,
+    /// Token usage as Bedrock counts it.
+    pub(crate) usage: Option<TokenUsage>,
+    /// Time from the start of the call to its first event, or to the complete unary response.
+    pub(crate) first_event: Option<Duration>,
+    /// The failure that ended the call.
+    pub(crate) failure: Option<FailureSummary>,
+    /// Whether the call has finished. Only the first end counts.
+    pub(super) finished: bool,
+}
+
+/// What the log line and the spans contain about a failure.
+#[derive(Debug)]
+pub(crate) struct FailureSummary {
+    /// `ErrorInfo.reason`.
+    pub(crate) reason: String,
+    /// The error text of Bedrock or of the gateway, complete. It is left out when the request was rejected as invalid:
+    /// Bedrock's text may quote the prompt, and the field path of our own text may contain the caller's keys.
+    pub(crate) text: Option<String>,
+}

@@ -1,0 +1,33 @@
+//! Settings that apply to every call.
+
+use std::time::Duration;
+
+/// Settings that apply to every call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CallSettings {
+    /// Maximum times that Bedrock may stay silent.
+    pub(crate) timeouts: Timeouts,
+    /// Whether callers see Bedrock's messages with account ids and role names in them.
+    pub(crate) expose_upstream_messages: bool,
+}
+
+/// Maximum times that Bedrock may stay silent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// Maximum time until the first event of a stream. A model reads a large prompt or thinks during this time.
+    pub(crate) first_event: Duration,
+    /// Maximum time between two events of a stream.
+    pub(crate) idle: Duration,
+    /// Maximum time for a complete unary response. AWS allows one hour.
+    pub(crate) response: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            first_event: Duration::from_secs(300),
+            idle: Duration::from_secs(300),
+            response: Duration::from_secs(3600),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The signals that end calls when the gateway shuts down, and the count of calls that still run.
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Signals of a shutdown. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shutdown {
+    /// Cancelled when the gateway starts to shut down. New calls are rejected from then on.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled when the grace period has passed or the last call has finished. Calls that still run are ended.
+    pub(crate) terminated: CancellationToken,
+    /// Counts the calls that run.
+    pub(crate) running: TaskTracker,
+}

@@ -1,0 +1,44 @@
+//! The commands of the binary.
+
+#[cfg(feature = "simulator")]
+mod demo;
+mod serve;
+#[cfg(feature = "simulator")]
+mod simulate;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+#[cfg(feature = "simulator")]
+use crate::telemetry::WARNINGS_FILTER;
+use crate::telemetry::{SERVER_FILTER, start_log};
+
+/// Runs a command until it ends. Errors are written to the log.
+pub async fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve(options) => {
+            start_log(cli.log_format, SERVER_FILTER);
+            to_exit_code(serve::serve(options).await)
+        }
+        #[cfg(feature = "simulator")]
+        Command::Simulate(options) => {
+            start_log(cli.log_format, SERVER_FILTER);
+            to_exit_code(simulate::simulate(options).await)
+        }
+        #[cfg(feature = "simulator")]
+        Command::Demo(options) => {
+            start_log(cli.log_format, WARNINGS_FILTER);
+            to_exit_code(demo::run_demo(&options).await)
+        }
+    }
+}
+
+fn to_exit_code<E: std::fmt::Display>(outcome: Result<(), E>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `bedrock-grpc serve`: the gateway.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::bedrock::{Settings, Upstream};
+use crate::call::{CallSettings, Timeouts};
+use crate::cli::ServeOptions;
+use crate::net::{Gateway, GatewayError, GatewaySettings, stop_signal};
+use crate::telemetry::{Exporters, TelemetryError};
+
+/// Why the gateway could not start, or why it ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ServeError {
+    /// The gateway could not start, or it failed.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The exporters could not start.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The file of `--upstream-ca` cannot be used.
+    #[error("--upstream-ca {}: {problem}", path.display())]
+    UpstreamCa {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Serves until a stop signal, then shuts down in order. A second signal ends the process at once.
+///
+/// # Errors
+/// [`ServeError`].
+pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
+    let exporters = Exporters::start()?;
+    let calls = CallSettings {
+        timeouts: Timeouts {
+            first_event: options.first_event_timeout,
+            idle: options.idle_timeout,
+            response: options.response_timeout,
+        },
+        expose_upstream_messages: options.expose_upstream_messages,
+    };
+    let ServeOptions { listen, region, upstream_ca, grace, control_plane: serve_control_plane, .. } = options;
+    let upstream_ca = upstream_ca.map(read_certificates).transpose()?;
+    let upstream = Upstream::load(Settings { region, upstream_ca, ..Settings::default() }).await;
+    let settings = GatewaySettings { listen, calls, grace, serve_control_plane };
+    let mut gateway = Gateway::start(settings, Arc::new(upstream)).await?;
+    tracing::info!(address = gateway.address(), "serving");
+    let outcome = tokio::select! {
+        error = gateway.failed() => Err(error),
+        () = stop_signal() => {
+            tracing::info!(?grace, "shutting down");
+            tokio::select! {
+                outcome = gateway.shutdown() => outcome,
+                () = stop_signal() => Ok(()),
+            }
+        }
+    };
+    exporters.stop();
+    Ok(outcome?)
+}
+
+/// Reads a file of certificates and checks that it contains at least one. The SDK would panic at its first connection
+/// otherwise.
+fn read_certificates(path: PathBuf) -> Result<Vec<u8>, ServeError> {
+    let check = |pem: &[u8]| {
+        let mut store = rustls::RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            store.add(certificate.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+        }
+        if store.is_empty() { Err("the file contains no PEM certificate".to_owned()) } else { Ok(()) }
+    };
+    let read = std::fs::read(&path).map_err(|e| e.to_string()).and_then(|pem| check(&pem).map(|()| pem));
+    read.map_err(|problem| ServeError::UpstreamCa { path, problem })
+}

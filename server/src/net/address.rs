@@ -1,0 +1,50 @@
+//! The address to listen on.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ListenAddress {
+    /// `host:port`. Port 0 takes a free port.
+    Tcp(String),
+    /// The path of a Unix socket: any text with a slash in it, or `unix:` and a path.
+    Unix(PathBuf),
+}
+
+impl FromStr for ListenAddress {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let path = text.strip_prefix("unix://").or_else(|| text.strip_prefix("unix:"));
+        Ok(match path {
+            Some(path) => Self::Unix(path.into()),
+            None if text.contains('/') => Self::Unix(text.into()),
+            None => Self::Tcp(text.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ListenAddress;
+
+    #[test]
+    fn address_with_a_slash_or_unix_prefix_is_a_socket_path() {
+        assert_eq!("127.0.0.1:0".parse(), Ok(ListenAddress::Tcp("127.0.0.1:0".into())));
+        assert_eq!("/run/x.sock".parse(), Ok(ListenAddress::Unix("/run/x.sock".into())));
+        assert_eq!("unix:x.sock".parse(), Ok(ListenAddress::Unix("x.sock".into())));
+        assert_eq!("unix:///run/x.sock".parse(), Ok(ListenAddress::Unix("/run/x.sock".into())));
+    }
+}

@@ -1,0 +1,135 @@
+//! A running gateway: start, failure and shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+
+use super::address::ListenAddress;
+use super::health::HealthReport;
+use super::listener::Listener;
+use super::services::{RUNTIME_SERVICE, build_routes};
+use crate::bedrock::Upstream;
+use crate::call::{CallLayer, CallSettings, Shutdown};
+
+/// Time between two keepalive pings on a silent connection. Without them a caller whose machine has died would keep its
+/// stream, which is paid for, until the model has finished.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Maximum time that connections may take to close after every call has ended.
+const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Settings of a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct GatewaySettings {
+    /// The address to listen on.
+    pub(crate) listen: ListenAddress,
+    /// Settings that apply to every call.
+    pub(crate) calls: CallSettings,
+    /// Maximum time that running calls may take to finish after the shutdown has started.
+    pub(crate) grace: Duration,
+    /// Whether to serve `bedrock.control.v1.BedrockService`.
+    pub(crate) serve_control_plane: bool,
+}
+
+/// A gateway that listens. Dropping it ends all calls at once. [`Gateway::shutdown`] lets running calls finish.
+pub(crate) struct Gateway {
+    address: String,
+    shutdown: Shutdown,
+    grace: Duration,
+    health: HealthReport,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+/// Why a gateway could not start, or why it ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GatewayError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The configured address.
+        address: ListenAddress,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// The listener closed by itself.
+    #[error("the listener closed")]
+    ListenerClosed,
+    /// Reflection cannot read the schema.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The server failed.
+    #[error("the server failed: {0}")]
+    Serve(#[from] tonic::transport::Error),
+    /// The server's task panicked or was aborted.
+    #[error("the server's task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Gateway {
+    /// Listens and serves in a task that the gateway owns.
+    ///
+    /// # Errors
+    /// [`GatewayError::Listen`] when the address is in use or not allowed.
+    pub(crate) async fn start(settings: GatewaySettings, upstream: Arc<Upstream>) -> Result<Self, GatewayError> {
+        let GatewaySettings { listen: address, calls, grace, serve_control_plane } = settings;
+        let listener = Listener::bind(&address).await.map_err(|source| GatewayError::Listen { address, source })?;
+        let address = listener.address();
+        let (health, health_service) = HealthReport::start(Arc::clone(&upstream), RUNTIME_SERVICE).await;
+        let routes = build_routes(upstream, health_service, serve_control_plane)?;
+        let shutdown = Shutdown::default();
+        let server = Server::builder()
+            .tcp_nodelay(true)
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .layer(CallLayer::new(calls, shutdown.clone()))
+            .add_routes(routes);
+        let draining = shutdown.draining.clone().cancelled_owned();
+        let server = tokio::spawn(listener.serve(server, draining));
+        Ok(Self { address, shutdown, grace, health, server })
+    }
+
+    /// The address that the gateway listens on: `127.0.0.1:50051`, or the path of a Unix socket.
+    #[must_use]
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, running calls may finish during the grace
+    /// period. Calls that still run after it end with UNAVAILABLE and the reason DRAINING.
+    ///
+    /// # Errors
+    /// The error of the server, when it has failed.
+    pub(crate) async fn shutdown(mut self) -> Result<(), GatewayError> {
+        self.health.stop().await;
+        self.shutdown.draining.cancel();
+        self.shutdown.running.close();
+        let finished = tokio::time::timeout(self.grace, self.shutdown.running.wait()).await;
+        self.shutdown.terminated.cancel();
+        if finished.is_err() {
+            tracing::warn!(calls = self.shutdown.running.len(), "the grace period is over; ending the remaining calls");
+        }
+        match tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, &mut self.server).await {
+            Ok(ended) => Ok(ended??),
+            // A peer does not read, or it has never sent anything.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Waits until the server fails by itself, and returns why.
+    pub(crate) async fn failed(&mut self) -> GatewayError {
+        match (&mut self.server).await {
+            Ok(Ok(())) => GatewayError::ListenerClosed,
+            Ok(Err(error)) => error.into(),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.shutdown.draining.cancel();
+        self.shutdown.terminated.cancel();
+        self.server.abort();
+    }
+}

@@ -1,0 +1,29 @@
+//! The initial metadata of a response.
+
+use http::HeaderMap;
+use tonic::metadata::{AsciiMetadataKey, MetadataMap};
+
+use crate::call::Call;
+
+/// Inserts the initial metadata of every successful response: where it came from, and Bedrock's `x-amzn-bedrock-*` headers.
+/// Those contain token counts, the latency, and values for which a stream has no member.
+pub(super) fn insert_initial_metadata(call: &Call, headers: &HeaderMap, metadata: &mut MetadataMap) {
+    for (name, value) in headers.iter().filter(|(name, _)| name.as_str().starts_with("x-amzn-bedrock-")) {
+        if let (Ok(name), Ok(value)) =
+            (AsciiMetadataKey::from_bytes(name.as_str().as_bytes()), value.as_bytes().try_into())
+        {
+            metadata.insert(name, value);
+        }
+    }
+    call.update(|record| {
+        let context = &record.context;
+        let mut insert = |key, value: Option<&str>| {
+            if let Some(Ok(value)) = value.map(str::parse) {
+                metadata.insert(key, value);
+            }
+        };
+        insert("x-amzn-requestid", context.request_id.as_deref());
+        insert("bedrock-grpc-region", context.region.as_deref());
+        metadata.insert("bedrock-grpc-attempts", context.attempts.into());
+    });
+}

@@ -1,0 +1,53 @@
+//! What the gateway needs to know about a request: the resource, the span attributes, the operation and its body.
+
+use bytes::Bytes;
+use opentelemetry::KeyValue;
+
+use crate::bedrock::{Operation, Subject};
+use crate::error::Failure;
+
+/// A request message that becomes a request to Bedrock.
+pub(super) trait UpstreamRequest: Sized {
+    /// The resource that the call is about.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] when the member that names the resource is missing or too long.
+    fn subject(&self) -> Result<Subject<'_>, Failure>;
+
+    /// The value of `gen_ai.operation.name`.
+    fn gen_ai_operation(&self) -> &'static str;
+
+    /// Attributes of the CLIENT span. They never include the prompt.
+    fn span_attributes(&self) -> Vec<KeyValue> {
+        Vec::new()
+    }
+
+    /// Converts the message into the operation and its body. The message is dropped, so that only its JSON stays in memory.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] when the message cannot be written as JSON.
+    fn into_operation(self) -> Result<(Operation, Bytes), Failure>;
+}
+
+/// Maximum length of an id or ARN in bytes. AWS's model allows no longer one. It is checked here because ids are part of
+/// paths, log lines and spans.
+const MAX_ID_BYTES: usize = 2048;
+
+/// Returns a member that AWS binds to the request path, which therefore must be present.
+///
+/// # Errors
+/// [`Failure::Invalid`] when it is missing, empty or too long.
+pub(super) fn require_path_member<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
+    let problem = match value {
+        None | Some("") => "required: it is part of the path of the request to Bedrock".to_owned(),
+        Some(value) if value.len() > MAX_ID_BYTES => format!("longer than {MAX_ID_BYTES} bytes"),
+        Some(value) => return Ok(value),
+    };
+    Err(Failure::Invalid { field: field.to_owned(), problem })
+}
+
+/// The expected size of a message's JSON, from its size as protobuf. Base64 makes 4 bytes of 3, and member names and quotes
+/// add the rest. A body that needs more is copied once.
+pub(super) fn json_size_hint(encoded_len: usize) -> usize {
+    encoded_len / 2 * 3 + 512
+}
