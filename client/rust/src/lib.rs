@@ -6,6 +6,7 @@
 //! - [`Response`] and [`ConverseStream`], with request ID, Region and number of attempts;
 //! - [`Accumulator`], which builds a complete response from the events of a stream;
 //! - [`Error`], with reason, retry delay, violated fields and request ID;
+//! - [`ToolLoop`], which runs Rust functions as tools until the model stops;
 //! - short ways to [`build`] requests and to read responses ([`ConverseResponseExt`], [`EventExt`]);
 //! - the known values of open [`vocabulary`] fields.
 //!
@@ -46,6 +47,27 @@
 //!     request.messages.push(user(results));
 //! };
 //! println!("{} ({}, {:?})", response.text(), response.stop_reason(), response.request_id());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`ToolLoop`] does this with Rust functions, in parallel, with a limit of turns and with approval:
+//!
+//! ```no_run
+//! use bedrock_grpc_client::schemars::{self, JsonSchema};
+//! use bedrock_grpc_client::v1::ConverseStreamRequest;
+//! use bedrock_grpc_client::{Client, ToolLoop, Toolbox};
+//!
+//! #[derive(serde::Deserialize, JsonSchema)]
+//! struct WeatherInput {
+//!     city: String,
+//! }
+//!
+//! # async fn example(client: Client, request: ConverseStreamRequest) -> Result<(), Box<dyn std::error::Error>> {
+//! let tools = Toolbox::new().with_tool("get_weather", "The weather in a city now", |input: WeatherInput| async move {
+//!     Ok::<_, String>(format!("18 degrees in {}", input.city))
+//! });
+//! let result = ToolLoop::new(&client, tools).max_turns(5).run(request).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -115,6 +137,10 @@
 //! # }
 //! ```
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
+
 mod accumulator;
 pub mod build;
 mod call_settings;
@@ -129,11 +155,13 @@ mod response;
 mod response_metadata;
 mod retry;
 mod stream;
+mod tool_loop;
 pub mod vocabulary;
 
 pub use bedrock_grpc_schema::runtime::v1;
 /// One event of a streamed response: `message_start`, `content_block_delta` and so on.
 pub use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
+pub use schemars;
 pub use tonic;
 pub use tonic_types;
 
@@ -145,3 +173,4 @@ pub use read::{ConverseResponseExt, EventExt, ToolUse};
 pub use response::Response;
 pub use retry::RetryPolicy;
 pub use stream::ConverseStream;
+pub use tool_loop::{Approval, LoopEvent, ToolCall, ToolLoop, ToolLoopError, ToolLoopResult, ToolOutput, Toolbox};
