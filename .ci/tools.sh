@@ -6,8 +6,19 @@ export PATH="$tools/bin:$tools/npm/node_modules/.bin:$PATH"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 skipped=77 # exit code of a check that this machine cannot run; it does not count as a failure
 
+# one_at_a_time NAME COMMAND...: runs a command while no other step runs one with the same name.
+one_at_a_time() {
+  local name=$1
+  shift
+  if command -v flock >/dev/null; then (flock 9 && "$@") 9>"$tools/$name.lock"; else "$@"; fi
+}
+
 # venv NAME REQUIREMENT...: makes the virtual environment target/ci/NAME. A requirement is a package or a requirements file.
 venv() {
+  one_at_a_time "$1" make_venv "$@"
+}
+
+make_venv() {
   local folder=$tools/$1 wanted="" what install=()
   shift
   for what; do
@@ -23,5 +34,6 @@ venv() {
 # install_grpcurl: installs grpcurl in target/ci/bin. Needs Go.
 install_grpcurl() {
   [[ -x $tools/bin/grpcurl ]] && return
-  command -v go >/dev/null && GOBIN=$tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+  command -v go >/dev/null &&
+    GOBIN=$tools/bin one_at_a_time grpcurl go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 }
