@@ -14,7 +14,8 @@ from session import ROOT, Failed, Session, can_connect, clean_environment, free_
 SERVICE = "bedrock.runtime.v1.BedrockRuntimeService"
 RUN = {"sh", "console", "python", "json"}
 # Pages without commands of their own, whose links are checked.
-ALSO_LINKED = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "tests/docs/README.md"]
+ALSO_LINKED = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "client/README.md", "deploy/README.md",
+               "tests/docs/README.md"]
 
 
 def pages():
