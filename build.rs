@@ -1,55 +1,18 @@
-//! Compiles proto/ to Rust: prost's messages, tonic's services, the descriptor set for reflection, and the codec that makes
-//! each message, written as JSON, Bedrock's own JSON.
+//! Compiles proto/ to Rust: prost's messages, tonic's services, the descriptor set for reflection, the codec that makes each
+//! message, written as JSON, Bedrock's own JSON, and a row for each operation. The lock files say what the .proto files
+//! cannot.
 
 #[path = "build/codec.rs"]
 mod codec;
+#[path = "build/lock.rs"]
+mod lock;
+#[path = "build/operations.rs"]
+mod operations;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Lists that AWS marks required: written even when empty (`toolResult.content: []`). Any other empty list is left out.
-/// tests/aws_model.rs holds this against AWS's model.
-const REQUIRED_LISTS: &[&str] = &[
-    "ApplyGuardrailRequest.content",
-    "ApplyGuardrailResponse.outputs",
-    "ApplyGuardrailResponse.assessments",
-    "GuardrailChecksContentFilterConfig.categories",
-    "GuardrailChecksContentFilterResult.results",
-    "GuardrailChecksMessage.content",
-    "GuardrailChecksPromptAttackConfig.categories",
-    "GuardrailChecksPromptAttackResult.results",
-    "GuardrailChecksSensitiveInformationConfig.entities",
-    "GuardrailChecksSensitiveInformationResult.results",
-    "GuardrailContentPolicyAssessment.filters",
-    "GuardrailSensitiveInformationPolicyAssessment.pii_entities",
-    "GuardrailSensitiveInformationPolicyAssessment.regexes",
-    "GuardrailTopicPolicyAssessment.topics",
-    "GuardrailWordPolicyAssessment.custom_words",
-    "GuardrailWordPolicyAssessment.managed_word_lists",
-    "InvokeGuardrailChecksRequest.messages",
-    "Message.content",
-    "SearchResultBlock.content",
-    "ToolConfiguration.tools",
-    "ToolResultBlock.content",
-];
-
-/// Members that AWS binds to the path, and so are no part of the JSON body. (InvokeModel's messages and those of the two
-/// GETs have no JSON body at all.)
-const NOT_IN_BODY: &[&str] = &[
-    "ApplyGuardrailRequest.guardrail_identifier",
-    "ApplyGuardrailRequest.guardrail_version",
-    "ConverseRequest.model_id",
-    "ConverseStreamRequest.model_id",
-    "CountTokensRequest.model_id",
-];
-
-/// What a descriptor does not say.
-const FACTS: codec::Facts = codec::Facts { required_lists: REQUIRED_LISTS, not_in_body: NOT_IN_BODY };
-
-/// Packages whose messages stand for no AWS shape.
-const SHARED_PACKAGES: &[&str] = &["bedrock.type.v1"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
@@ -64,13 +27,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     fs::write(out.join("descriptor_set.bin"), compiler.encode_file_descriptor_set())?;
 
+    let locks = lock::read_all(Path::new("proto"))?;
+    fs::write(out.join("operations.rs"), operations::write(&locks)?)?;
     let set = compiler.file_descriptor_set();
     let mut codecs = BTreeMap::<String, String>::new();
-    for file in
-        set.file.iter().filter(|f| f.package().starts_with("bedrock.") && !SHARED_PACKAGES.contains(&f.package()))
-    {
+    for file in &set.file {
+        // A package without a lock has no shapes of AWS.
+        let Some(lock) = locks.get(file.package()) else { continue };
         for message in &file.message_type {
-            *codecs.entry(file.package().to_owned()).or_default() += &codec::write_message(message, &FACTS)?;
+            let row = lock.message(message.name())?;
+            *codecs.entry(file.package().to_owned()).or_default() += &codec::write_message(message, row)?;
         }
     }
     for (package, code) in codecs {

@@ -4,24 +4,18 @@
 use std::fmt::Write as _;
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, FieldDescriptorProto};
 
-/// Members of a message, as far as the codec needs them.
-pub(crate) struct Facts {
-    /// Lists that AWS marks required, as `Message.content`. They are written even when empty.
-    pub(crate) required_lists: &'static [&'static str],
-    /// Members that AWS binds to the path, as `ConverseRequest.model_id`. They are not in the body.
-    pub(crate) not_in_body: &'static [&'static str],
-}
+use crate::lock::{Kind, Message};
 
 /// The code of one message.
-pub(crate) fn write_message(message: &DescriptorProto, facts: &Facts) -> Result<String, std::fmt::Error> {
+pub(crate) fn write_message(message: &DescriptorProto, row: &Message) -> Result<String, std::fmt::Error> {
     let mut code = String::new();
-    match message.field.as_slice() {
-        [only] if only.name() == "values" && only.label() == Label::Repeated => write_list(&mut code, message)?,
-        fields if fields.iter().any(|f| f.name() == "unrecognized" && in_oneof(f)) => write_union(&mut code, message)?,
-        _ => write_structure(&mut code, message, facts)?,
+    match row.kind {
+        Kind::List => write_list(&mut code, message)?,
+        Kind::Union => write_union(&mut code, message)?,
+        Kind::Structure => write_structure(&mut code, message, row)?,
     }
     Ok(code)
 }
@@ -85,14 +79,14 @@ fn write_names(code: &mut String, members: &[Member<'_>]) -> std::fmt::Result {
 
 const READ_ARGUMENTS: &str = "index: usize, value: D, reader: &mut crate::json::Reader";
 
-fn write_structure(code: &mut String, message: &DescriptorProto, facts: &Facts) -> std::fmt::Result {
+fn write_structure(code: &mut String, message: &DescriptorProto, row: &Message) -> std::fmt::Result {
     let (name, members) = (message.name(), members(message));
     writeln!(code, "impl crate::json::structure::Structure for {name} {{")?;
     write_names(code, &members)?;
 
     writeln!(code, "fn write_members<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {{")?;
     for member in &members {
-        write_member_of_structure(code, message, member, facts)?;
+        write_member_of_structure(code, message, member, row)?;
     }
     writeln!(code, "let _ = map; Ok(()) }}")?;
 
@@ -146,15 +140,17 @@ fn write_member_of_structure(
     code: &mut String,
     message: &DescriptorProto,
     member: &Member<'_>,
-    facts: &Facts,
+    row: &Message,
 ) -> std::fmt::Result {
     match member {
         Member::Plain(field) => {
-            let path = format!("{}.{}", message.name(), field.name());
-            let write = if facts.required_lists.contains(&path.as_str()) { "write_required" } else { "write_field" };
-            if facts.not_in_body.contains(&path.as_str()) {
+            let member = row.member(field.json_name());
+            if member.is_some_and(|m| m.place.is_bound()) {
                 return Ok(());
             }
+            // A list that AWS requires is written even when it is empty (`toolResult.content: []`).
+            let is_required_list = member.is_some_and(|m| m.required && m.field_type.starts_with("repeated "));
+            let write = if is_required_list { "write_required" } else { "write_field" };
             writeln!(code, "crate::json::field::{write}({:?}, &self.{}, map)?;", field.json_name(), rust_name(field))
         }
         Member::Document { value, text } if map_entry(message, value).is_some() => writeln!(

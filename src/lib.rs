@@ -12,6 +12,7 @@
 
 pub mod grpc_timeout;
 pub mod json;
+pub mod operation;
 
 /// `bedrock.control`: what may be called.
 pub mod control {

@@ -30,7 +30,7 @@ async fn models_are_listed_and_told_about() {
     assert!(!models.is_empty() && models.iter().all(|m| m.provider_name.as_deref() == Some("Anthropic")), "{models:?}");
     assert_eq!(simulator.requests()[0].path, "/foundation-models?byProvider=Anthropic");
 
-    let request = GetFoundationModelRequest { model_identifier: models[0].model_id.clone() };
+    let request = GetFoundationModelRequest { model_identifier: models[0].model_id.clone(), ..Default::default() };
     let model = client.get_foundation_model(request).await.unwrap().into_inner().model_details.unwrap();
     assert_eq!(model.model_arn, models[0].model_arn);
     let line = gateway.call_line(|line| line["rpc"] == "GetFoundationModel").await;
@@ -46,6 +46,7 @@ async fn inference_profiles_are_listed_a_page_at_a_time() {
             max_results: Some(4),
             next_token,
             type_equals: Some("SYSTEM_DEFINED".into()),
+            ..Default::default()
         };
         let page = client.list_inference_profiles(request).await.unwrap().into_inner();
         assert!(page.inference_profile_summaries.len() <= 4);

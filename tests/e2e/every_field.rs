@@ -36,7 +36,7 @@ fn merged(base: &Value, field: &Value) -> Value {
 #[tokio::test]
 async fn every_field_of_a_request_reaches_bedrock() {
     let (simulator, gateway, _) = started().await;
-    let (model, client) = (AwsModel::load(), Dynamic::new(gateway.channel().await));
+    let (model, client) = (AwsModel::load("bedrock-runtime"), Dynamic::new(gateway.channel().await));
     for (operation, base) in
         operations().into_iter().filter(|(name, _)| !name.ends_with("AsyncInvokes") && !name.starts_with("Get"))
     {
@@ -65,7 +65,7 @@ async fn every_field_of_a_request_reaches_bedrock() {
 #[tokio::test]
 async fn every_field_of_an_answer_reaches_the_caller() {
     let (simulator, gateway, _) = started().await;
-    let (model, client) = (AwsModel::load(), Dynamic::new(gateway.channel().await));
+    let (model, client) = (AwsModel::load("bedrock-runtime"), Dynamic::new(gateway.channel().await));
     for (operation, request) in operations().into_iter().filter(|(name, _)| *name != "ConverseStream") {
         let fields = model.one_field_at_a_time(&model.operations[operation].output);
         assert!(fields.len() > 1, "{operation}: {}", fields.len());
@@ -84,7 +84,7 @@ async fn every_field_of_an_answer_reaches_the_caller() {
 #[tokio::test]
 async fn every_field_of_an_event_reaches_the_caller() {
     let (simulator, gateway, _) = started().await;
-    let (model, client) = (AwsModel::load(), Dynamic::new(gateway.channel().await));
+    let (model, client) = (AwsModel::load("bedrock-runtime"), Dynamic::new(gateway.channel().await));
     for (operation, rest) in [("ConverseStream", stream_frames(0)), ("InvokeModelWithResponseStream", Vec::new())] {
         for (path, json) in model.one_field_at_a_time(model.events(operation).unwrap()) {
             let (event, payload) = json.as_object().unwrap().iter().next().unwrap();
@@ -104,7 +104,7 @@ async fn every_field_of_an_event_reaches_the_caller() {
 async fn every_operation_of_awss_model_is_served() {
     let (simulator, gateway, _) = started().await;
     let client = Dynamic::new(gateway.channel().await);
-    let model = AwsModel::load();
+    let model = AwsModel::load("bedrock-runtime");
     assert_eq!(model.operations.len(), 11);
     for operation in model.operations.keys() {
         simulator.script(Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, "no"));

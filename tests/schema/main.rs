@@ -7,4 +7,6 @@ mod support;
 
 mod aws_model;
 mod codec;
+mod operations;
 mod round_trip;
+mod twins;

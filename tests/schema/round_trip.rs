@@ -107,7 +107,7 @@ macro_rules! round_trips {
         proptest! {
             #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
             $(#[test]
-            fn $test(value in value_of(&AwsModel::load(), stringify!($message))) {
+            fn $test(value in value_of(&AwsModel::load("bedrock-runtime"), stringify!($message))) {
                 prop_assert_eq!(through::<$message>(&value), value);
             })*
         }

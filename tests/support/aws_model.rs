@@ -1,6 +1,8 @@
-//! The facts of AWS's own model (tests/aws_model.json, written by tests/aws_model.py).
+//! The facts of AWS's own models (`tools/schema/facts`, written by `tools/schema` from botocore).
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,6 +18,8 @@ pub(crate) struct AwsModel {
 pub(crate) struct Operation {
     pub(crate) input: String,
     pub(crate) output: String,
+    pub(crate) method: String,
+    pub(crate) uri: String,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +32,7 @@ pub(crate) struct Shape {
     pub(crate) eventstream: bool,
     #[serde(default)]
     pub(crate) exception: bool,
+    payload: Option<String>,
     #[serde(default)]
     pub(crate) members: BTreeMap<String, Member>,
     #[serde(default)]
@@ -37,14 +42,27 @@ pub(crate) struct Shape {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Member {
     pub(crate) shape: String,
+    /// Where the member is, if it is not in a JSON body: as in AWS's model, or `payload`.
     pub(crate) location: Option<String>,
+    pub(crate) location_name: Option<String>,
 }
 
 impl AwsModel {
-    pub(crate) fn load() -> Self {
-        serde_json::from_str(include_str!("../aws_model.json")).unwrap()
+    /// The facts of a service, as `bedrock-runtime`.
+    pub(crate) fn load(service: &str) -> Self {
+        let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|p| p.join("tools/schema/facts"));
+        let folder = folders.find(|p| p.is_dir()).unwrap();
+        let facts = fs::read(folder.join(format!("{service}.json"))).unwrap();
+        let mut model: Self = serde_json::from_slice(&facts).unwrap();
+        for shape in model.shapes.values_mut() {
+            if let Some(member) = shape.payload.as_ref().and_then(|name| shape.members.get_mut(name)) {
+                member.location = Some("payload".to_owned());
+            }
+        }
+        model
     }
 
     pub(crate) fn shape(&self, name: &str) -> &Shape {
