@@ -161,15 +161,14 @@ fn write_response(code: &mut String, lock: &Lock, operation: &Operation, row: &s
         code,
         "fn decode_payload(body: Bytes, documents: DocumentForm, unknown: impl FnMut(&str)) -> Result<Self, Undecodable> {{ {body} }}"
     )?;
-    writeln!(
-        code,
-        "fn set_bound(&mut self, binding: &Binding, name: &str, value: &str) -> bool {{ match binding.member {{"
-    )?;
+    writeln!(code, "fn set_bound(&mut self, binding: &Binding, name: &str, value: &str) -> bool {{")?;
+    writeln!(code, "let _ = (binding, name, value);")?;
     for member in bound(response) {
         let (field, form) = (rust_field(member), timestamp_form(member)?);
-        writeln!(code, "{:?} => text::set(binding, &mut self.{field}, {form}, name, value),", member.name)?;
+        writeln!(code, "if binding.member == {:?} {{", member.name)?;
+        writeln!(code, "return text::set(binding, &mut self.{field}, {form}, name, value); }}")?;
     }
-    writeln!(code, "_ => {{ let _ = (name, value); false }} }} }}")?;
+    writeln!(code, "false }}")?;
     writeln!(code, "}}")?;
     Ok(())
 }

@@ -5,13 +5,14 @@
     python3 tools/schema --model DIR      use botocore's data folder DIR
     python3 tools/schema --offline        use the facts in the repository in place of AWS's model
     python3 tools/schema --news           list what AWS's model has and the schema does not; never fails
-    python3 tools/schema --release        keep the present locks as those of a release; run it after `buf build`
+    python3 tools/schema --release        keep the present schema as that of a release; needs `buf`
 """
 
 import argparse
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import facts as f
@@ -66,13 +67,22 @@ def print_news(project: Project, data: pathlib.Path, source: str) -> None:
         print(f"{service}: {len(new['operations'])} operations, {others} others of AWS are not in the schema")
 
 
+def write_release(project: Project) -> None:
+    """Keeps the present schema as that of a release."""
+    if shutil.which("buf") is None:
+        raise SystemExit("buf is not in the PATH")
+    project.released.mkdir(exist_ok=True)
+    for service in project.services():
+        shutil.copy(project.lock(service), project.released_lock(service))
+    build = ["buf", "build", "--exclude-source-info", "--output", "proto/released/schema.binpb"]
+    subprocess.run(build, cwd=project.root, check=True)
+
+
 def main() -> int:
     arguments = parse_arguments()
     project = Project(arguments.root.resolve())
     if arguments.release:
-        project.released.mkdir(exist_ok=True)
-        for service in project.services():
-            shutil.copy(project.lock(service), project.released_lock(service))
+        write_release(project)
         return 0
     data, source = find_model(arguments)
     if arguments.news:
