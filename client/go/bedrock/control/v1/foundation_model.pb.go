@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Which foundation models to list; unset fields do not narrow the list.
+// Requests the foundation models of the Region. Unset fields do not limit the list.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html
 type ListFoundationModelsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -32,12 +32,14 @@ type ListFoundationModelsRequest struct {
 	// Only the models that can be customized this way. Known values: `FINE_TUNING`, `CONTINUED_PRE_TRAINING`,
 	// `DISTILLATION`.
 	ByCustomizationType *string `protobuf:"bytes,2,opt,name=by_customization_type,json=byCustomizationType,proto3,oneof" json:"by_customization_type,omitempty"`
-	// Only the models that put out this. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
+	// Only the models with this kind of output. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
 	ByOutputModality *string `protobuf:"bytes,3,opt,name=by_output_modality,json=byOutputModality,proto3,oneof" json:"by_output_modality,omitempty"`
 	// Only the models that can be run this way. Known values: `ON_DEMAND`, `PROVISIONED`.
 	ByInferenceType *string `protobuf:"bytes,4,opt,name=by_inference_type,json=byInferenceType,proto3,oneof" json:"by_inference_type,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// AWS's member `projectIdentifier`. 1 to 2,048 characters.
+	ProjectIdentifier *string `protobuf:"bytes,5,opt,name=project_identifier,json=projectIdentifier,proto3,oneof" json:"project_identifier,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ListFoundationModelsRequest) Reset() {
@@ -98,6 +100,13 @@ func (x *ListFoundationModelsRequest) GetByInferenceType() string {
 	return ""
 }
 
+func (x *ListFoundationModelsRequest) GetProjectIdentifier() string {
+	if x != nil && x.ProjectIdentifier != nil {
+		return *x.ProjectIdentifier
+	}
+	return ""
+}
+
 // The foundation models.
 type ListFoundationModelsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -153,29 +162,30 @@ func (x *ListFoundationModelsResponse) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// A foundation model, in short.
+// The main properties of a foundation model.
 type FoundationModelSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's ARN. Always there.
+	// The model's ARN. Required.
 	ModelArn *string `protobuf:"bytes,1,opt,name=model_arn,json=modelArn,proto3,oneof" json:"model_arn,omitempty"`
-	// The model's id, to be used as `model_id` where it can be run on demand. Always there.
+	// The model's ID, for use as `model_id` where it can be run on demand. Required.
 	ModelId *string `protobuf:"bytes,2,opt,name=model_id,json=modelId,proto3,oneof" json:"model_id,omitempty"`
 	// The model's name for people.
 	ModelName *string `protobuf:"bytes,3,opt,name=model_name,json=modelName,proto3,oneof" json:"model_name,omitempty"`
-	// Who made the model.
+	// The model's provider.
 	ProviderName *string `protobuf:"bytes,4,opt,name=provider_name,json=providerName,proto3,oneof" json:"provider_name,omitempty"`
-	// What the model takes. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
+	// The model's kinds of input. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
 	InputModalities []string `protobuf:"bytes,5,rep,name=input_modalities,json=inputModalities,proto3" json:"input_modalities,omitempty"`
-	// What the model puts out. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
+	// The model's kinds of output. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
 	OutputModalities []string `protobuf:"bytes,6,rep,name=output_modalities,json=outputModalities,proto3" json:"output_modalities,omitempty"`
-	// Whether the model can stream its answer.
+	// Whether the model can stream its response.
 	ResponseStreamingSupported *bool `protobuf:"varint,7,opt,name=response_streaming_supported,json=responseStreamingSupported,proto3,oneof" json:"response_streaming_supported,omitempty"`
 	// How the model can be customized. Known values: `FINE_TUNING`, `CONTINUED_PRE_TRAINING`, `DISTILLATION`.
 	CustomizationsSupported []string `protobuf:"bytes,8,rep,name=customizations_supported,json=customizationsSupported,proto3" json:"customizations_supported,omitempty"`
-	// How the model can be run. Known values: `ON_DEMAND`, `PROVISIONED`. A model with neither is run through an inference
+	// How the model can be run. Known values: `ON_DEMAND`, `PROVISIONED`. A model with neither is run through an
+	// inference
 	// profile.
 	InferenceTypesSupported []string `protobuf:"bytes,9,rep,name=inference_types_supported,json=inferenceTypesSupported,proto3" json:"inference_types_supported,omitempty"`
-	// Where the model stands in its life.
+	// The state of the model's lifecycle.
 	ModelLifecycle *FoundationModelLifecycle `protobuf:"bytes,10,opt,name=model_lifecycle,json=modelLifecycle,proto3" json:"model_lifecycle,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -290,14 +300,14 @@ func (x *FoundationModelSummary) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// Where a model stands in its life.
+// The state of a model's lifecycle.
 type FoundationModelLifecycle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Always there. Known values: `ACTIVE`, `LEGACY` (to be withdrawn).
+	// Required. Known values: `ACTIVE`, `LEGACY` (to be withdrawn).
 	Status *string `protobuf:"bytes,1,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	// When the model came.
+	// When the model became available.
 	StartOfLifeTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_of_life_time,json=startOfLifeTime,proto3" json:"start_of_life_time,omitempty"`
-	// When the model goes.
+	// When the model will be removed.
 	EndOfLifeTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_of_life_time,json=endOfLifeTime,proto3" json:"end_of_life_time,omitempty"`
 	// When the model became or becomes legacy.
 	LegacyTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=legacy_time,json=legacyTime,proto3" json:"legacy_time,omitempty"`
@@ -381,14 +391,16 @@ func (x *FoundationModelLifecycle) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// Which foundation model to tell about.
+// Requests one foundation model.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetFoundationModel.html
 type GetFoundationModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's id or ARN. Required; 1 to 2048 characters.
+	// The model's ID or ARN. Required; 1 to 2048 characters.
 	ModelIdentifier *string `protobuf:"bytes,1,opt,name=model_identifier,json=modelIdentifier,proto3,oneof" json:"model_identifier,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// AWS's member `projectIdentifier`. 1 to 2,048 characters.
+	ProjectIdentifier *string `protobuf:"bytes,2,opt,name=project_identifier,json=projectIdentifier,proto3,oneof" json:"project_identifier,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *GetFoundationModelRequest) Reset() {
@@ -424,6 +436,13 @@ func (*GetFoundationModelRequest) Descriptor() ([]byte, []int) {
 func (x *GetFoundationModelRequest) GetModelIdentifier() string {
 	if x != nil && x.ModelIdentifier != nil {
 		return *x.ModelIdentifier
+	}
+	return ""
+}
+
+func (x *GetFoundationModelRequest) GetProjectIdentifier() string {
+	if x != nil && x.ProjectIdentifier != nil {
+		return *x.ProjectIdentifier
 	}
 	return ""
 }
@@ -486,26 +505,27 @@ func (x *GetFoundationModelResponse) GetUnrecognized() *v1.Document {
 // A foundation model.
 type FoundationModelDetails struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The model's ARN. Always there.
+	// The model's ARN. Required.
 	ModelArn *string `protobuf:"bytes,1,opt,name=model_arn,json=modelArn,proto3,oneof" json:"model_arn,omitempty"`
-	// The model's id, to be used as `model_id` where it can be run on demand. Always there.
+	// The model's ID, for use as `model_id` where it can be run on demand. Required.
 	ModelId *string `protobuf:"bytes,2,opt,name=model_id,json=modelId,proto3,oneof" json:"model_id,omitempty"`
 	// The model's name for people.
 	ModelName *string `protobuf:"bytes,3,opt,name=model_name,json=modelName,proto3,oneof" json:"model_name,omitempty"`
-	// Who made the model.
+	// The model's provider.
 	ProviderName *string `protobuf:"bytes,4,opt,name=provider_name,json=providerName,proto3,oneof" json:"provider_name,omitempty"`
-	// What the model takes. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
+	// The model's kinds of input. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
 	InputModalities []string `protobuf:"bytes,5,rep,name=input_modalities,json=inputModalities,proto3" json:"input_modalities,omitempty"`
-	// What the model puts out. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
+	// The model's kinds of output. Known values: `TEXT`, `IMAGE`, `EMBEDDING`.
 	OutputModalities []string `protobuf:"bytes,6,rep,name=output_modalities,json=outputModalities,proto3" json:"output_modalities,omitempty"`
-	// Whether the model can stream its answer.
+	// Whether the model can stream its response.
 	ResponseStreamingSupported *bool `protobuf:"varint,7,opt,name=response_streaming_supported,json=responseStreamingSupported,proto3,oneof" json:"response_streaming_supported,omitempty"`
 	// How the model can be customized. Known values: `FINE_TUNING`, `CONTINUED_PRE_TRAINING`, `DISTILLATION`.
 	CustomizationsSupported []string `protobuf:"bytes,8,rep,name=customizations_supported,json=customizationsSupported,proto3" json:"customizations_supported,omitempty"`
-	// How the model can be run. Known values: `ON_DEMAND`, `PROVISIONED`. A model with neither is run through an inference
+	// How the model can be run. Known values: `ON_DEMAND`, `PROVISIONED`. A model with neither is run through an
+	// inference
 	// profile.
 	InferenceTypesSupported []string `protobuf:"bytes,9,rep,name=inference_types_supported,json=inferenceTypesSupported,proto3" json:"inference_types_supported,omitempty"`
-	// Where the model stands in its life.
+	// The state of the model's lifecycle.
 	ModelLifecycle *FoundationModelLifecycle `protobuf:"bytes,10,opt,name=model_lifecycle,json=modelLifecycle,proto3" json:"model_lifecycle,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -624,17 +644,19 @@ var File_bedrock_control_v1_foundation_model_proto protoreflect.FileDescriptor
 
 const file_bedrock_control_v1_foundation_model_proto_rawDesc = "" +
 	"\n" +
-	")bedrock/control/v1/foundation_model.proto\x12\x12bedrock.control.v1\x1a\x1ebedrock/type/v1/document.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x02\n" +
+	")bedrock/control/v1/foundation_model.proto\x12\x12bedrock.control.v1\x1a\x1ebedrock/type/v1/document.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x03\n" +
 	"\x1bListFoundationModelsRequest\x12$\n" +
 	"\vby_provider\x18\x01 \x01(\tH\x00R\n" +
 	"byProvider\x88\x01\x01\x127\n" +
 	"\x15by_customization_type\x18\x02 \x01(\tH\x01R\x13byCustomizationType\x88\x01\x01\x121\n" +
 	"\x12by_output_modality\x18\x03 \x01(\tH\x02R\x10byOutputModality\x88\x01\x01\x12/\n" +
-	"\x11by_inference_type\x18\x04 \x01(\tH\x03R\x0fbyInferenceType\x88\x01\x01B\x0e\n" +
+	"\x11by_inference_type\x18\x04 \x01(\tH\x03R\x0fbyInferenceType\x88\x01\x01\x122\n" +
+	"\x12project_identifier\x18\x05 \x01(\tH\x04R\x11projectIdentifier\x88\x01\x01B\x0e\n" +
 	"\f_by_providerB\x18\n" +
 	"\x16_by_customization_typeB\x15\n" +
 	"\x13_by_output_modalityB\x14\n" +
-	"\x12_by_inference_type\"\xb2\x01\n" +
+	"\x12_by_inference_typeB\x15\n" +
+	"\x13_project_identifier\"\xb2\x01\n" +
 	"\x1cListFoundationModelsResponse\x12S\n" +
 	"\x0fmodel_summaries\x18\x01 \x03(\v2*.bedrock.control.v1.FoundationModelSummaryR\x0emodelSummaries\x12=\n" +
 	"\funrecognized\x18d \x01(\v2\x19.bedrock.type.v1.DocumentR\funrecognized\"\xb1\x05\n" +
@@ -666,10 +688,12 @@ const file_bedrock_control_v1_foundation_model_proto_rawDesc = "" +
 	"legacyTime\x12Y\n" +
 	"\x1bpublic_extended_access_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x18publicExtendedAccessTime\x12=\n" +
 	"\funrecognized\x18d \x01(\v2\x19.bedrock.type.v1.DocumentR\funrecognizedB\t\n" +
-	"\a_status\"`\n" +
+	"\a_status\"\xab\x01\n" +
 	"\x19GetFoundationModelRequest\x12.\n" +
-	"\x10model_identifier\x18\x01 \x01(\tH\x00R\x0fmodelIdentifier\x88\x01\x01B\x13\n" +
-	"\x11_model_identifier\"\xac\x01\n" +
+	"\x10model_identifier\x18\x01 \x01(\tH\x00R\x0fmodelIdentifier\x88\x01\x01\x122\n" +
+	"\x12project_identifier\x18\x02 \x01(\tH\x01R\x11projectIdentifier\x88\x01\x01B\x13\n" +
+	"\x11_model_identifierB\x15\n" +
+	"\x13_project_identifier\"\xac\x01\n" +
 	"\x1aGetFoundationModelResponse\x12O\n" +
 	"\rmodel_details\x18\x01 \x01(\v2*.bedrock.control.v1.FoundationModelDetailsR\fmodelDetails\x12=\n" +
 	"\funrecognized\x18d \x01(\v2\x19.bedrock.type.v1.DocumentR\funrecognized\"\xb1\x05\n" +

@@ -23,19 +23,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Which inference profiles to list.
+// Requests inference profiles, one page per call.
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html
 type ListInferenceProfilesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The most to return at once, 1 to 1000.
+	// The maximum number of entries in a page. 1 to 1000.
 	MaxResults *int32 `protobuf:"varint,1,opt,name=max_results,json=maxResults,proto3,oneof" json:"max_results,omitempty"`
-	// The `next_token` of the page before, for the next one.
+	// The `next_token` of the page before. Unset: the first page.
 	NextToken *string `protobuf:"bytes,2,opt,name=next_token,json=nextToken,proto3,oneof" json:"next_token,omitempty"`
-	// Only profiles of this type. Known values: `SYSTEM_DEFINED` (AWS's own, across Regions), `APPLICATION` (the account's,
+	// Only profiles of this type. Known values: `SYSTEM_DEFINED` (AWS's own, across Regions), `APPLICATION` (the
+	// account's,
 	// to track cost and usage).
-	TypeEquals    *string `protobuf:"bytes,3,opt,name=type_equals,json=typeEquals,proto3,oneof" json:"type_equals,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TypeEquals *string `protobuf:"bytes,3,opt,name=type_equals,json=typeEquals,proto3,oneof" json:"type_equals,omitempty"`
+	// AWS's member `projectIdentifier`. 1 to 2,048 characters.
+	ProjectIdentifier *string `protobuf:"bytes,4,opt,name=project_identifier,json=projectIdentifier,proto3,oneof" json:"project_identifier,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ListInferenceProfilesRequest) Reset() {
@@ -89,12 +92,19 @@ func (x *ListInferenceProfilesRequest) GetTypeEquals() string {
 	return ""
 }
 
+func (x *ListInferenceProfilesRequest) GetProjectIdentifier() string {
+	if x != nil && x.ProjectIdentifier != nil {
+		return *x.ProjectIdentifier
+	}
+	return ""
+}
+
 // A page of inference profiles.
 type ListInferenceProfilesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The profiles.
 	InferenceProfileSummaries []*InferenceProfileSummary `protobuf:"bytes,1,rep,name=inference_profile_summaries,json=inferenceProfileSummaries,proto3" json:"inference_profile_summaries,omitempty"`
-	// Set when there is another page; give it back to get that.
+	// The token for the request of the next page. Unset: this is the last page.
 	NextToken *string `protobuf:"bytes,2,opt,name=next_token,json=nextToken,proto3,oneof" json:"next_token,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -156,23 +166,23 @@ func (x *ListInferenceProfilesResponse) GetUnrecognized() *v1.Document {
 // An inference profile.
 type InferenceProfileSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The profile's name. Always there.
+	// The profile's name. Required.
 	InferenceProfileName *string `protobuf:"bytes,1,opt,name=inference_profile_name,json=inferenceProfileName,proto3,oneof" json:"inference_profile_name,omitempty"`
-	// What it is for.
+	// A description of the profile.
 	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// When it was made.
+	// When it was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// When it was last changed.
 	UpdatedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	// The profile's ARN. Always there.
+	// The profile's ARN. Required.
 	InferenceProfileArn *string `protobuf:"bytes,5,opt,name=inference_profile_arn,json=inferenceProfileArn,proto3,oneof" json:"inference_profile_arn,omitempty"`
-	// The models it routes to, one a Region. Always there; at most 5.
+	// The models that it routes to, one for each Region. Required; at most 5.
 	Models []*InferenceProfileModel `protobuf:"bytes,6,rep,name=models,proto3" json:"models,omitempty"`
-	// The profile's id, to be used as `model_id`. Always there.
+	// The profile's ID, for use as `model_id`. Required.
 	InferenceProfileId *string `protobuf:"bytes,7,opt,name=inference_profile_id,json=inferenceProfileId,proto3,oneof" json:"inference_profile_id,omitempty"`
-	// Always there. Known values: `ACTIVE`.
+	// Required. Known values: `ACTIVE`.
 	Status *string `protobuf:"bytes,8,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	// Always there. Known values: `SYSTEM_DEFINED`, `APPLICATION`.
+	// Required. Known values: `SYSTEM_DEFINED`, `APPLICATION`.
 	Type *string `protobuf:"bytes,9,opt,name=type,proto3,oneof" json:"type,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -339,17 +349,19 @@ var File_bedrock_control_v1_inference_profile_proto protoreflect.FileDescriptor
 
 const file_bedrock_control_v1_inference_profile_proto_rawDesc = "" +
 	"\n" +
-	"*bedrock/control/v1/inference_profile.proto\x12\x12bedrock.control.v1\x1a\x1ebedrock/type/v1/document.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x01\n" +
+	"*bedrock/control/v1/inference_profile.proto\x12\x12bedrock.control.v1\x1a\x1ebedrock/type/v1/document.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x02\n" +
 	"\x1cListInferenceProfilesRequest\x12$\n" +
 	"\vmax_results\x18\x01 \x01(\x05H\x00R\n" +
 	"maxResults\x88\x01\x01\x12\"\n" +
 	"\n" +
 	"next_token\x18\x02 \x01(\tH\x01R\tnextToken\x88\x01\x01\x12$\n" +
 	"\vtype_equals\x18\x03 \x01(\tH\x02R\n" +
-	"typeEquals\x88\x01\x01B\x0e\n" +
+	"typeEquals\x88\x01\x01\x122\n" +
+	"\x12project_identifier\x18\x04 \x01(\tH\x03R\x11projectIdentifier\x88\x01\x01B\x0e\n" +
 	"\f_max_resultsB\r\n" +
 	"\v_next_tokenB\x0e\n" +
-	"\f_type_equals\"\xfe\x01\n" +
+	"\f_type_equalsB\x15\n" +
+	"\x13_project_identifier\"\xfe\x01\n" +
 	"\x1dListInferenceProfilesResponse\x12k\n" +
 	"\x1binference_profile_summaries\x18\x01 \x03(\v2+.bedrock.control.v1.InferenceProfileSummaryR\x19inferenceProfileSummaries\x12\"\n" +
 	"\n" +

@@ -35,7 +35,7 @@ type ApplyGuardrailRequest struct {
 	Source *string `protobuf:"bytes,3,opt,name=source,proto3,oneof" json:"source,omitempty"`
 	// The content to assess, in blocks. Required.
 	Content []*GuardrailContentBlock `protobuf:"bytes,4,rep,name=content,proto3" json:"content,omitempty"`
-	// How much the assessments tell. Known values: `INTERVENTIONS` (only what was detected), `FULL` (also what
+	// How detailed the assessments are. Known values: `INTERVENTIONS` (only what was detected), `FULL` (also what
 	// was assessed and not detected, for debugging). `FULL` has no effect on word filters and on the regexes of
 	// the sensitive information policy; it does cover that policy's PII filters.
 	OutputScope *string `protobuf:"bytes,5,opt,name=output_scope,json=outputScope,proto3,oneof" json:"output_scope,omitempty"`

@@ -24,7 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks for the state of an asynchronous invocation.
+// Requests the state of an asynchronous invocation.
 //
 // AWS's reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GetAsyncInvoke.html
 type GetAsyncInvokeRequest struct {
@@ -361,7 +361,7 @@ func (x *AsyncInvokeS3OutputDataConfig) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// Asks for the account's asynchronous invocations, page by page.
+// Requests the account's asynchronous invocations, page by page.
 //
 // AWS's reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ListAsyncInvokes.html
 type ListAsyncInvokesRequest struct {
@@ -466,7 +466,7 @@ func (x *ListAsyncInvokesRequest) GetSortOrder() string {
 // A page of asynchronous invocations.
 type ListAsyncInvokesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Ask for the next page with this token. 1 to 2048 characters without whitespace. Unset: this is the last
+	// The token for the request of the next page. 1 to 2048 characters without whitespace. Unset: this is the last
 	// page.
 	NextToken *string `protobuf:"bytes,1,opt,name=next_token,json=nextToken,proto3,oneof" json:"next_token,omitempty"`
 	// The invocations of this page.
@@ -860,7 +860,7 @@ func (x *Tag) GetUnrecognized() *v1.Document {
 // The asynchronous invocation that was started.
 type StartAsyncInvokeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The invocation's ARN, to ask for its state with GetAsyncInvoke. Required; 1 to 2048 characters.
+	// The invocation's ARN, for GetAsyncInvoke. Required; 1 to 2048 characters.
 	InvocationArn *string `protobuf:"bytes,1,opt,name=invocation_arn,json=invocationArn,proto3,oneof" json:"invocation_arn,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`

@@ -510,7 +510,7 @@ func (x *GuardrailAutomatedReasoningStatement) GetUnrecognized() *v1.Document {
 // A part of the original content.
 type GuardrailAutomatedReasoningInputTextReference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The text, as it stands in the content. At most 1000 characters.
+	// The text as it is in the content. At most 1000 characters.
 	Text *string `protobuf:"bytes,1,opt,name=text,proto3,oneof" json:"text,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`

@@ -36,36 +36,39 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Amazon Bedrock's runtime API. Each RPC is the Bedrock operation of the same name, each message, read as JSON, is
-// Bedrock's own JSON.
+// Amazon Bedrock's runtime API. Each RPC is the Bedrock operation of the same name, each message, read as
+// JSON, is Bedrock's own JSON.
 //
-// The initial metadata of every answer holds `x-amzn-requestid` (Bedrock's id of the request), `bedrock-grpc-region`
-// (the Region that answered) and `bedrock-grpc-attempts` (how often Bedrock was asked). A failure is a gRPC status with
-// `google.rpc.ErrorInfo` (domain `bedrock-grpc`; reason: the exception's name, as `THROTTLING`) and
-// `google.rpc.RequestInfo` in its details, `google.rpc.RetryInfo` where a retry may help, and the trailer
-// `grpc-retry-pushback-ms`, which gRPC clients with a retry policy obey by themselves.
+// The initial metadata of every response has `x-amzn-requestid` (Bedrock's ID of the request),
+// `bedrock-grpc-region` (the Region that sent the response) and `bedrock-grpc-attempts` (the number of
+// requests to Bedrock). A failure is a gRPC status with `google.rpc.ErrorInfo` (domain `bedrock-grpc`; reason:
+// the exception's name, as `THROTTLING`) and `google.rpc.RequestInfo` in its details, `google.rpc.RetryInfo`
+// where a retry may help, and the trailer `grpc-retry-pushback-ms`, which gRPC clients with a retry policy
+// obey by themselves.
 type BedrockRuntimeServiceClient interface {
-	// Sends messages to a model and returns its whole answer.
+	// Sends messages to a model and returns its complete response.
 	//
-	// One schema serves every chat model. The caller owns the transcript: each call carries the whole conversation. When
-	// `stop_reason` is `tool_use`, run the tools the answer asks for and call again with the answer's message and a user
-	// message of `tool_result` blocks appended.
+	// One schema serves every chat model. The caller owns the transcript: each call carries the whole
+	// conversation. When `stop_reason` is `tool_use`, run the tools that the response requests, and call again
+	// with the response's message and a user message of `tool_result` blocks appended.
 	Converse(ctx context.Context, in *ConverseRequest, opts ...grpc.CallOption) (*ConverseResponse, error)
-	// Sends messages to a model and streams its answer: `message_start`; for each content block `content_block_start`
-	// (tools and images only), `content_block_delta` and `content_block_stop`; then `message_stop` with the stop reason
-	// and `metadata` with usage. A stream that Bedrock breaks off ends in an error, never as a success.
+	// Sends messages to a model and streams its response: `message_start`; for each content block
+	// `content_block_start` (tools and images only), `content_block_delta` and `content_block_stop`; then
+	// `message_stop` with the stop reason and `metadata` with usage. A stream that Bedrock breaks off ends in an
+	// error, never as a success.
 	ConverseStream(ctx context.Context, in *ConverseStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ConverseStreamResponse], error)
 	// Runs a model with a body of the model's own format, which passes untouched both ways: embeddings, images, and chat
 	// models in their native form. Bedrock's token counts and latency come in the initial metadata, as
 	// `x-amzn-bedrock-input-token-count`, `-output-token-count` and `-invocation-latency`.
 	InvokeModel(ctx context.Context, in *InvokeModelRequest, opts ...grpc.CallOption) (*InvokeModelResponse, error)
-	// Runs a model with a body of its own format and streams the chunks of its answer. What the answer has beside its
-	// stream is in the initial metadata: `x-amzn-bedrock-content-type`, `-performanceconfig-latency`, `-service-tier`.
-	// Chunks are opaque and nothing marks the last one: an end between two chunks is OK, anything else an error.
+	// Runs a model with a body of its own format and streams the chunks of its response. The other members of the
+	// response are in the initial metadata: `x-amzn-bedrock-content-type`, `-performanceconfig-latency`,
+	// `-service-tier`. Chunks are opaque and nothing marks the last one: an end between two chunks is OK, anything
+	// else an error.
 	InvokeModelWithResponseStream(ctx context.Context, in *InvokeModelWithResponseStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InvokeModelWithResponseStreamResponse], error)
-	// Streams both ways, for speech. The first message names the model; the rest carry chunks, and half-closing ends the
-	// input. The initial metadata comes as soon as Bedrock accepts the stream, before any answer. Nothing is retried. The
-	// gateway's Bedrock endpoint must have HTTP/2, which needs https.
+	// Streams both ways, for speech. The first message names the model; the rest carry chunks, and half-closing
+	// ends the input. The initial metadata comes as soon as Bedrock accepts the stream, before any response.
+	// Nothing is retried. The gateway's Bedrock endpoint must have HTTP/2, which needs https.
 	InvokeModelWithBidirectionalStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InvokeModelWithBidirectionalStreamRequest, InvokeModelWithBidirectionalStreamResponse], error)
 	// Counts the input tokens that a Converse or InvokeModel request would be charged for, without running the model.
 	CountTokens(ctx context.Context, in *CountTokensRequest, opts ...grpc.CallOption) (*CountTokensResponse, error)
@@ -73,11 +76,11 @@ type BedrockRuntimeServiceClient interface {
 	ApplyGuardrail(ctx context.Context, in *ApplyGuardrailRequest, opts ...grpc.CallOption) (*ApplyGuardrailResponse, error)
 	// Runs single checks (content filters, prompt attacks, sensitive information) without a guardrail of one's own.
 	InvokeGuardrailChecks(ctx context.Context, in *InvokeGuardrailChecksRequest, opts ...grpc.CallOption) (*InvokeGuardrailChecksResponse, error)
-	// Starts a job whose result goes to S3: video, and whatever else takes minutes. Without a `client_request_token` the
-	// gateway makes one for all its attempts, so that a retry of its own cannot start a second job; give one to make
-	// retries of yours safe as well.
+	// Starts a job that writes its result to S3, such as the generation of a video. Without a
+	// `client_request_token` the gateway generates one for all its attempts, so that its own retries cannot start
+	// a second job. Set one to make your retries safe too.
 	StartAsyncInvoke(ctx context.Context, in *StartAsyncInvokeRequest, opts ...grpc.CallOption) (*StartAsyncInvokeResponse, error)
-	// Tells how a job stands.
+	// Returns the state of a job.
 	GetAsyncInvoke(ctx context.Context, in *GetAsyncInvokeRequest, opts ...grpc.CallOption) (*GetAsyncInvokeResponse, error)
 	// Lists the account's jobs, a page at a time.
 	ListAsyncInvokes(ctx context.Context, in *ListAsyncInvokesRequest, opts ...grpc.CallOption) (*ListAsyncInvokesResponse, error)
@@ -226,36 +229,39 @@ func (c *bedrockRuntimeServiceClient) ListAsyncInvokes(ctx context.Context, in *
 // All implementations must embed UnimplementedBedrockRuntimeServiceServer
 // for forward compatibility.
 //
-// Amazon Bedrock's runtime API. Each RPC is the Bedrock operation of the same name, each message, read as JSON, is
-// Bedrock's own JSON.
+// Amazon Bedrock's runtime API. Each RPC is the Bedrock operation of the same name, each message, read as
+// JSON, is Bedrock's own JSON.
 //
-// The initial metadata of every answer holds `x-amzn-requestid` (Bedrock's id of the request), `bedrock-grpc-region`
-// (the Region that answered) and `bedrock-grpc-attempts` (how often Bedrock was asked). A failure is a gRPC status with
-// `google.rpc.ErrorInfo` (domain `bedrock-grpc`; reason: the exception's name, as `THROTTLING`) and
-// `google.rpc.RequestInfo` in its details, `google.rpc.RetryInfo` where a retry may help, and the trailer
-// `grpc-retry-pushback-ms`, which gRPC clients with a retry policy obey by themselves.
+// The initial metadata of every response has `x-amzn-requestid` (Bedrock's ID of the request),
+// `bedrock-grpc-region` (the Region that sent the response) and `bedrock-grpc-attempts` (the number of
+// requests to Bedrock). A failure is a gRPC status with `google.rpc.ErrorInfo` (domain `bedrock-grpc`; reason:
+// the exception's name, as `THROTTLING`) and `google.rpc.RequestInfo` in its details, `google.rpc.RetryInfo`
+// where a retry may help, and the trailer `grpc-retry-pushback-ms`, which gRPC clients with a retry policy
+// obey by themselves.
 type BedrockRuntimeServiceServer interface {
-	// Sends messages to a model and returns its whole answer.
+	// Sends messages to a model and returns its complete response.
 	//
-	// One schema serves every chat model. The caller owns the transcript: each call carries the whole conversation. When
-	// `stop_reason` is `tool_use`, run the tools the answer asks for and call again with the answer's message and a user
-	// message of `tool_result` blocks appended.
+	// One schema serves every chat model. The caller owns the transcript: each call carries the whole
+	// conversation. When `stop_reason` is `tool_use`, run the tools that the response requests, and call again
+	// with the response's message and a user message of `tool_result` blocks appended.
 	Converse(context.Context, *ConverseRequest) (*ConverseResponse, error)
-	// Sends messages to a model and streams its answer: `message_start`; for each content block `content_block_start`
-	// (tools and images only), `content_block_delta` and `content_block_stop`; then `message_stop` with the stop reason
-	// and `metadata` with usage. A stream that Bedrock breaks off ends in an error, never as a success.
+	// Sends messages to a model and streams its response: `message_start`; for each content block
+	// `content_block_start` (tools and images only), `content_block_delta` and `content_block_stop`; then
+	// `message_stop` with the stop reason and `metadata` with usage. A stream that Bedrock breaks off ends in an
+	// error, never as a success.
 	ConverseStream(*ConverseStreamRequest, grpc.ServerStreamingServer[ConverseStreamResponse]) error
 	// Runs a model with a body of the model's own format, which passes untouched both ways: embeddings, images, and chat
 	// models in their native form. Bedrock's token counts and latency come in the initial metadata, as
 	// `x-amzn-bedrock-input-token-count`, `-output-token-count` and `-invocation-latency`.
 	InvokeModel(context.Context, *InvokeModelRequest) (*InvokeModelResponse, error)
-	// Runs a model with a body of its own format and streams the chunks of its answer. What the answer has beside its
-	// stream is in the initial metadata: `x-amzn-bedrock-content-type`, `-performanceconfig-latency`, `-service-tier`.
-	// Chunks are opaque and nothing marks the last one: an end between two chunks is OK, anything else an error.
+	// Runs a model with a body of its own format and streams the chunks of its response. The other members of the
+	// response are in the initial metadata: `x-amzn-bedrock-content-type`, `-performanceconfig-latency`,
+	// `-service-tier`. Chunks are opaque and nothing marks the last one: an end between two chunks is OK, anything
+	// else an error.
 	InvokeModelWithResponseStream(*InvokeModelWithResponseStreamRequest, grpc.ServerStreamingServer[InvokeModelWithResponseStreamResponse]) error
-	// Streams both ways, for speech. The first message names the model; the rest carry chunks, and half-closing ends the
-	// input. The initial metadata comes as soon as Bedrock accepts the stream, before any answer. Nothing is retried. The
-	// gateway's Bedrock endpoint must have HTTP/2, which needs https.
+	// Streams both ways, for speech. The first message names the model; the rest carry chunks, and half-closing
+	// ends the input. The initial metadata comes as soon as Bedrock accepts the stream, before any response.
+	// Nothing is retried. The gateway's Bedrock endpoint must have HTTP/2, which needs https.
 	InvokeModelWithBidirectionalStream(grpc.BidiStreamingServer[InvokeModelWithBidirectionalStreamRequest, InvokeModelWithBidirectionalStreamResponse]) error
 	// Counts the input tokens that a Converse or InvokeModel request would be charged for, without running the model.
 	CountTokens(context.Context, *CountTokensRequest) (*CountTokensResponse, error)
@@ -263,11 +269,11 @@ type BedrockRuntimeServiceServer interface {
 	ApplyGuardrail(context.Context, *ApplyGuardrailRequest) (*ApplyGuardrailResponse, error)
 	// Runs single checks (content filters, prompt attacks, sensitive information) without a guardrail of one's own.
 	InvokeGuardrailChecks(context.Context, *InvokeGuardrailChecksRequest) (*InvokeGuardrailChecksResponse, error)
-	// Starts a job whose result goes to S3: video, and whatever else takes minutes. Without a `client_request_token` the
-	// gateway makes one for all its attempts, so that a retry of its own cannot start a second job; give one to make
-	// retries of yours safe as well.
+	// Starts a job that writes its result to S3, such as the generation of a video. Without a
+	// `client_request_token` the gateway generates one for all its attempts, so that its own retries cannot start
+	// a second job. Set one to make your retries safe too.
 	StartAsyncInvoke(context.Context, *StartAsyncInvokeRequest) (*StartAsyncInvokeResponse, error)
-	// Tells how a job stands.
+	// Returns the state of a job.
 	GetAsyncInvoke(context.Context, *GetAsyncInvokeRequest) (*GetAsyncInvokeResponse, error)
 	// Lists the account's jobs, a page at a time.
 	ListAsyncInvokes(context.Context, *ListAsyncInvokesRequest) (*ListAsyncInvokesResponse, error)

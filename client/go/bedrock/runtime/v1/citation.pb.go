@@ -184,7 +184,7 @@ type Citation struct {
 	Source *string `protobuf:"bytes,2,opt,name=source,proto3,oneof" json:"source,omitempty"`
 	// The cited passage itself.
 	SourceContent []*CitationSourceContent `protobuf:"bytes,3,rep,name=source_content,json=sourceContent,proto3" json:"source_content,omitempty"`
-	// Where the passage stands in the source.
+	// The place of the passage in the source.
 	Location *CitationLocation `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -331,7 +331,7 @@ type isCitationSourceContent_Member interface {
 }
 
 type CitationSourceContent_Text struct {
-	// The text as it stands in the source.
+	// The text as it is in the source.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3,oneof"`
 }
 
@@ -344,7 +344,7 @@ func (*CitationSourceContent_Text) isCitationSourceContent_Member() {}
 
 func (*CitationSourceContent_Unrecognized) isCitationSourceContent_Member() {}
 
-// Where a cited passage stands. Which member is set depends on the kind of source.
+// The place of a cited passage. Which member is set depends on the kind of source.
 type CitationLocation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The one member that is set.
@@ -864,7 +864,7 @@ type CitationsDelta struct {
 	Source *string `protobuf:"bytes,2,opt,name=source,proto3,oneof" json:"source,omitempty"`
 	// The next part of the cited passage.
 	SourceContent []*CitationSourceContentDelta `protobuf:"bytes,3,rep,name=source_content,json=sourceContent,proto3" json:"source_content,omitempty"`
-	// Where the passage stands in the source.
+	// The place of the passage in the source.
 	Location *CitationLocation `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -940,7 +940,7 @@ func (x *CitationsDelta) GetUnrecognized() *v1.Document {
 // The next part of a cited passage in a stream.
 type CitationSourceContentDelta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The next fragment of the text as it stands in the source.
+	// The next fragment of the text as it is in the source.
 	Text *string `protobuf:"bytes,1,opt,name=text,proto3,oneof" json:"text,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`

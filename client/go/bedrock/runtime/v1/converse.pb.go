@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks a model for the next message of a conversation, as one whole answer.
+// Requests the next message of a conversation from a model, as one complete response.
 //
 // AWS's reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 type ConverseRequest struct {
@@ -63,9 +63,9 @@ type ConverseRequest struct {
 	// Values for the variables of a prompt of Prompt management, by variable name. Ignored if `model_id` names
 	// no prompt.
 	PromptVariables map[string]*PromptVariableValues `protobuf:"bytes,8,rep,name=prompt_variables,json=promptVariables,proto3" json:"prompt_variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// JSON Pointers (RFC 6901) to members of the model's own answer, for example `/stop_sequence`. At most 10,
-	// each of 1 to 256 characters. What they point to comes back in `additional_model_response_fields`; a
-	// pointer to nothing is ignored, an empty or malformed one is rejected.
+	// JSON Pointers (RFC 6901) to members of the model's own response, for example `/stop_sequence`. At most 10,
+	// each of 1 to 256 characters. What they point to comes back in `additional_model_response_fields`; a pointer
+	// to nothing is ignored, an empty or malformed one is rejected.
 	AdditionalModelResponseFieldPaths []string `protobuf:"bytes,9,rep,name=additional_model_response_field_paths,json=additionalModelResponseFieldPaths,proto3" json:"additional_model_response_field_paths,omitempty"`
 	// Key-value pairs to filter invocation logs by. If any, 1 to 16 entries: keys of 1 to 256 and values of 0
 	// to 256 characters of `[a-zA-Z0-9\s:_@$#=/+,-.]`.
@@ -74,8 +74,10 @@ type ConverseRequest struct {
 	PerformanceConfig *PerformanceConfiguration `protobuf:"bytes,11,opt,name=performance_config,json=performanceConfig,proto3" json:"performance_config,omitempty"`
 	// The service tier that is to serve the request. Unset: `default`.
 	ServiceTier *ServiceTier `protobuf:"bytes,12,opt,name=service_tier,json=serviceTier,proto3" json:"service_tier,omitempty"`
-	// The form of the answer (a JSON Schema to follow) and the effort that the model spends on it.
+	// The form of the response (a JSON Schema to follow) and the effort that the model spends on it.
 	OutputConfig *OutputConfig `protobuf:"bytes,13,opt,name=output_config,json=outputConfig,proto3" json:"output_config,omitempty"`
+	// AWS's member `projectIdentifier`. 1 to 2,048 characters.
+	ProjectIdentifier *string `protobuf:"bytes,14,opt,name=project_identifier,json=projectIdentifier,proto3,oneof" json:"project_identifier,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -221,6 +223,13 @@ func (x *ConverseRequest) GetOutputConfig() *OutputConfig {
 	return nil
 }
 
+func (x *ConverseRequest) GetProjectIdentifier() string {
+	if x != nil && x.ProjectIdentifier != nil {
+		return *x.ProjectIdentifier
+	}
+	return ""
+}
+
 func (x *ConverseRequest) GetUnrecognized() *v1.Document {
 	if x != nil {
 		return x.Unrecognized
@@ -241,7 +250,8 @@ type ConverseRequest_AdditionalModelRequestFields struct {
 }
 
 type ConverseRequest_AdditionalModelRequestFieldsJson struct {
-	// `additional_model_request_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of numbers.
+	// `additional_model_request_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of
+	// numbers.
 	AdditionalModelRequestFieldsJson string `protobuf:"bytes,101,opt,name=additional_model_request_fields_json,json=additionalModelRequestFieldsJson,proto3,oneof"`
 }
 
@@ -534,13 +544,13 @@ func (x *ServiceTier) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// The form of the answer and the effort that the model spends on it.
+// The form of the response and the effort that the model spends on it.
 type OutputConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The structure that the answer's text must have. Unset: free text.
+	// The structure that the response's text must have. Unset: free text.
 	TextFormat *OutputFormat `protobuf:"bytes,1,opt,name=text_format,json=textFormat,proto3" json:"text_format,omitempty"`
-	// How much the model may spend on the answer; with more effort it reasons longer before it answers. At most
-	// 16 characters. Known values: `low`, `medium`, `high`, `xhigh`, `max`. Without extended thinking, effort
+	// How much effort the model spends on the response. With more effort it reasons longer before it responds. At
+	// most 16 characters. Known values: `low`, `medium`, `high`, `xhigh`, `max`. Without extended thinking, effort
 	// is capped at `high`: use `high` or less, or enable thinking.
 	Effort *string `protobuf:"bytes,2,opt,name=effort,proto3,oneof" json:"effort,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
@@ -600,7 +610,7 @@ func (x *OutputConfig) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// The structure that the answer's text must have.
+// The structure that the response's text must have.
 type OutputFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind of structure. Required. Known values: `json_schema`.
@@ -664,7 +674,7 @@ func (x *OutputFormat) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// The structure that the answer's text must have, by kind.
+// The structure that the response's text must have, by kind.
 type OutputFormatStructure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The one member that is set.
@@ -751,7 +761,7 @@ func (*OutputFormatStructure_JsonSchema) isOutputFormatStructure_Member() {}
 
 func (*OutputFormatStructure_Unrecognized) isOutputFormatStructure_Member() {}
 
-// A JSON Schema for the answer's text.
+// A JSON Schema for the response's text.
 type JsonSchemaDefinition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The JSON Schema, as JSON text in a string. Required.
@@ -824,22 +834,22 @@ func (x *JsonSchemaDefinition) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// The model's whole answer.
+// The model's complete response.
 type ConverseResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The answer. Required.
+	// The response. Required.
 	Output *ConverseOutput `protobuf:"bytes,1,opt,name=output,proto3" json:"output,omitempty"`
 	// Why the model stopped. Required. Known values:
-	//   - `end_turn`: the model finished its answer.
-	//   - `tool_use`: the model wants tools run. Run them, append the answer's message and a user message with
-	//     the results to the conversation, and call again.
-	//   - `max_tokens`: the answer reached `max_tokens` (or the model's own limit) and is cut off.
+	//   - `end_turn`: the model finished its response.
+	//   - `tool_use`: the model requests tools. Run them, append the response's message and a user message with the
+	//     results to the conversation, and call again.
+	//   - `max_tokens`: the response reached `max_tokens` (or the model's own limit) and is cut off.
 	//   - `stop_sequence`: the model generated one of the request's `stop_sequences`.
 	//   - `guardrail_intervened`: the guardrail blocked or changed content.
 	//   - `content_filtered`: content was filtered.
 	//   - `malformed_model_output`: the model's output is malformed.
 	//   - `malformed_tool_use`: the model's tool request is malformed.
-	//   - `model_context_window_exceeded`: the conversation and the answer exceed the model's context window.
+	//   - `model_context_window_exceeded`: the conversation and the response exceed the model's context window.
 	StopReason *string `protobuf:"bytes,2,opt,name=stop_reason,json=stopReason,proto3,oneof" json:"stop_reason,omitempty"`
 	// How many tokens the call used. Required.
 	Usage *TokenUsage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
@@ -988,7 +998,8 @@ type ConverseResponse_AdditionalModelResponseFields struct {
 }
 
 type ConverseResponse_AdditionalModelResponseFieldsJson struct {
-	// `additional_model_response_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of numbers.
+	// `additional_model_response_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling
+	// of numbers.
 	AdditionalModelResponseFieldsJson string `protobuf:"bytes,101,opt,name=additional_model_response_fields_json,json=additionalModelResponseFieldsJson,proto3,oneof"`
 }
 
@@ -1263,8 +1274,7 @@ var File_bedrock_runtime_v1_converse_proto protoreflect.FileDescriptor
 
 const file_bedrock_runtime_v1_converse_proto_rawDesc = "" +
 	"\n" +
-	"!bedrock/runtime/v1/converse.proto\x12\x12bedrock.runtime.v1\x1a\"bedrock/runtime/v1/guardrail.proto\x1a)bedrock/runtime/v1/guardrail_config.proto\x1a bedrock/runtime/v1/message.proto\x1a\x1dbedrock/runtime/v1/tool.proto\x1a\x1ebedrock/runtime/v1/usage.proto\x1a\x1ebedrock/type/v1/document.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xfd\n" +
-	"\n" +
+	"!bedrock/runtime/v1/converse.proto\x12\x12bedrock.runtime.v1\x1a\"bedrock/runtime/v1/guardrail.proto\x1a)bedrock/runtime/v1/guardrail_config.proto\x1a bedrock/runtime/v1/message.proto\x1a\x1dbedrock/runtime/v1/tool.proto\x1a\x1ebedrock/runtime/v1/usage.proto\x1a\x1ebedrock/type/v1/document.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xc8\v\n" +
 	"\x0fConverseRequest\x12\x1e\n" +
 	"\bmodel_id\x18\x01 \x01(\tH\x01R\amodelId\x88\x01\x01\x127\n" +
 	"\bmessages\x18\x02 \x03(\v2\x1b.bedrock.runtime.v1.MessageR\bmessages\x12>\n" +
@@ -1281,7 +1291,8 @@ const file_bedrock_runtime_v1_converse_proto_rawDesc = "" +
 	" \x03(\v28.bedrock.runtime.v1.ConverseRequest.RequestMetadataEntryR\x0frequestMetadata\x12[\n" +
 	"\x12performance_config\x18\v \x01(\v2,.bedrock.runtime.v1.PerformanceConfigurationR\x11performanceConfig\x12B\n" +
 	"\fservice_tier\x18\f \x01(\v2\x1f.bedrock.runtime.v1.ServiceTierR\vserviceTier\x12E\n" +
-	"\routput_config\x18\r \x01(\v2 .bedrock.runtime.v1.OutputConfigR\foutputConfig\x12=\n" +
+	"\routput_config\x18\r \x01(\v2 .bedrock.runtime.v1.OutputConfigR\foutputConfig\x122\n" +
+	"\x12project_identifier\x18\x0e \x01(\tH\x02R\x11projectIdentifier\x88\x01\x01\x12=\n" +
 	"\funrecognized\x18d \x01(\v2\x19.bedrock.type.v1.DocumentR\funrecognized\x1al\n" +
 	"\x14PromptVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12>\n" +
@@ -1290,7 +1301,8 @@ const file_bedrock_runtime_v1_converse_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B&\n" +
 	"$additional_model_request_fields_formB\v\n" +
-	"\t_model_id\"\x8c\x02\n" +
+	"\t_model_idB\x15\n" +
+	"\x13_project_identifier\"\x8c\x02\n" +
 	"\x16InferenceConfiguration\x12\"\n" +
 	"\n" +
 	"max_tokens\x18\x01 \x01(\x05H\x00R\tmaxTokens\x88\x01\x01\x12%\n" +

@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks a model for the next message of a conversation, as a stream of events.
+// Requests the next message of a conversation from a model, as a stream of events.
 //
 // AWS's reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 type ConverseStreamRequest struct {
@@ -63,9 +63,9 @@ type ConverseStreamRequest struct {
 	// Values for the variables of a prompt of Prompt management, by variable name. Ignored if `model_id` names
 	// no prompt.
 	PromptVariables map[string]*PromptVariableValues `protobuf:"bytes,8,rep,name=prompt_variables,json=promptVariables,proto3" json:"prompt_variables,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// JSON Pointers (RFC 6901) to members of the model's own answer, for example `/stop_sequence`. At most 10,
-	// each of 1 to 256 characters. What they point to comes back in `additional_model_response_fields`; a
-	// pointer to nothing is ignored, an empty or malformed one is rejected.
+	// JSON Pointers (RFC 6901) to members of the model's own response, for example `/stop_sequence`. At most 10,
+	// each of 1 to 256 characters. What they point to comes back in `additional_model_response_fields`; a pointer
+	// to nothing is ignored, an empty or malformed one is rejected.
 	AdditionalModelResponseFieldPaths []string `protobuf:"bytes,9,rep,name=additional_model_response_field_paths,json=additionalModelResponseFieldPaths,proto3" json:"additional_model_response_field_paths,omitempty"`
 	// Key-value pairs to filter invocation logs by. If any, 1 to 16 entries: keys of 1 to 256 and values of 0
 	// to 256 characters of `[a-zA-Z0-9\s:_@$#=/+,-.]`.
@@ -74,8 +74,10 @@ type ConverseStreamRequest struct {
 	PerformanceConfig *PerformanceConfiguration `protobuf:"bytes,11,opt,name=performance_config,json=performanceConfig,proto3" json:"performance_config,omitempty"`
 	// The service tier that is to serve the request. Unset: `default`.
 	ServiceTier *ServiceTier `protobuf:"bytes,12,opt,name=service_tier,json=serviceTier,proto3" json:"service_tier,omitempty"`
-	// The form of the answer (a JSON Schema to follow) and the effort that the model spends on it.
+	// The form of the response (a JSON Schema to follow) and the effort that the model spends on it.
 	OutputConfig *OutputConfig `protobuf:"bytes,13,opt,name=output_config,json=outputConfig,proto3" json:"output_config,omitempty"`
+	// AWS's member `projectIdentifier`. 1 to 2,048 characters.
+	ProjectIdentifier *string `protobuf:"bytes,14,opt,name=project_identifier,json=projectIdentifier,proto3,oneof" json:"project_identifier,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -221,6 +223,13 @@ func (x *ConverseStreamRequest) GetOutputConfig() *OutputConfig {
 	return nil
 }
 
+func (x *ConverseStreamRequest) GetProjectIdentifier() string {
+	if x != nil && x.ProjectIdentifier != nil {
+		return *x.ProjectIdentifier
+	}
+	return ""
+}
+
 func (x *ConverseStreamRequest) GetUnrecognized() *v1.Document {
 	if x != nil {
 		return x.Unrecognized
@@ -241,7 +250,8 @@ type ConverseStreamRequest_AdditionalModelRequestFields struct {
 }
 
 type ConverseStreamRequest_AdditionalModelRequestFieldsJson struct {
-	// `additional_model_request_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of numbers.
+	// `additional_model_request_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of
+	// numbers.
 	AdditionalModelRequestFieldsJson string `protobuf:"bytes,101,opt,name=additional_model_request_fields_json,json=additionalModelRequestFieldsJson,proto3,oneof"`
 }
 
@@ -251,7 +261,7 @@ func (*ConverseStreamRequest_AdditionalModelRequestFields) isConverseStreamReque
 func (*ConverseStreamRequest_AdditionalModelRequestFieldsJson) isConverseStreamRequest_AdditionalModelRequestFieldsForm() {
 }
 
-// One event of a streamed answer.
+// One event of a streamed response.
 //
 // The order is `message_start`; then for each content block `content_block_start` (tools and images only),
 // `content_block_delta` (any number) and `content_block_stop`; then `message_stop` and `metadata`. Events of
@@ -963,16 +973,16 @@ func (x *ContentBlockStopEvent) GetUnrecognized() *v1.Document {
 type MessageStopEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why the model stopped. Required. Known values:
-	//   - `end_turn`: the model finished its answer.
-	//   - `tool_use`: the model wants tools run. Run them, append the answer's message and a user message with
-	//     the results to the conversation, and call again.
-	//   - `max_tokens`: the answer reached `max_tokens` (or the model's own limit) and is cut off.
+	//   - `end_turn`: the model finished its response.
+	//   - `tool_use`: the model requests tools. Run them, append the response's message and a user message with the
+	//     results to the conversation, and call again.
+	//   - `max_tokens`: the response reached `max_tokens` (or the model's own limit) and is cut off.
 	//   - `stop_sequence`: the model generated one of the request's `stop_sequences`.
 	//   - `guardrail_intervened`: the guardrail blocked or changed content.
 	//   - `content_filtered`: content was filtered.
 	//   - `malformed_model_output`: the model's output is malformed.
 	//   - `malformed_tool_use`: the model's tool request is malformed.
-	//   - `model_context_window_exceeded`: the conversation and the answer exceed the model's context window.
+	//   - `model_context_window_exceeded`: the conversation and the response exceed the model's context window.
 	StopReason *string `protobuf:"bytes,1,opt,name=stop_reason,json=stopReason,proto3,oneof" json:"stop_reason,omitempty"`
 	// `additional_model_response_fields` in one of two forms.
 	//
@@ -1068,7 +1078,8 @@ type MessageStopEvent_AdditionalModelResponseFields struct {
 }
 
 type MessageStopEvent_AdditionalModelResponseFieldsJson struct {
-	// `additional_model_response_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of numbers.
+	// `additional_model_response_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling
+	// of numbers.
 	AdditionalModelResponseFieldsJson string `protobuf:"bytes,101,opt,name=additional_model_response_fields_json,json=additionalModelResponseFieldsJson,proto3,oneof"`
 }
 
@@ -1293,7 +1304,7 @@ var File_bedrock_runtime_v1_converse_stream_proto protoreflect.FileDescriptor
 
 const file_bedrock_runtime_v1_converse_stream_proto_rawDesc = "" +
 	"\n" +
-	"(bedrock/runtime/v1/converse_stream.proto\x12\x12bedrock.runtime.v1\x1a!bedrock/runtime/v1/citation.proto\x1a!bedrock/runtime/v1/converse.proto\x1a\"bedrock/runtime/v1/guardrail.proto\x1a)bedrock/runtime/v1/guardrail_config.proto\x1a\x1ebedrock/runtime/v1/media.proto\x1a bedrock/runtime/v1/message.proto\x1a\x1dbedrock/runtime/v1/tool.proto\x1a\x1ebedrock/runtime/v1/usage.proto\x1a\x1ebedrock/type/v1/document.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x95\v\n" +
+	"(bedrock/runtime/v1/converse_stream.proto\x12\x12bedrock.runtime.v1\x1a!bedrock/runtime/v1/citation.proto\x1a!bedrock/runtime/v1/converse.proto\x1a\"bedrock/runtime/v1/guardrail.proto\x1a)bedrock/runtime/v1/guardrail_config.proto\x1a\x1ebedrock/runtime/v1/media.proto\x1a bedrock/runtime/v1/message.proto\x1a\x1dbedrock/runtime/v1/tool.proto\x1a\x1ebedrock/runtime/v1/usage.proto\x1a\x1ebedrock/type/v1/document.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xe0\v\n" +
 	"\x15ConverseStreamRequest\x12\x1e\n" +
 	"\bmodel_id\x18\x01 \x01(\tH\x01R\amodelId\x88\x01\x01\x127\n" +
 	"\bmessages\x18\x02 \x03(\v2\x1b.bedrock.runtime.v1.MessageR\bmessages\x12>\n" +
@@ -1310,7 +1321,8 @@ const file_bedrock_runtime_v1_converse_stream_proto_rawDesc = "" +
 	" \x03(\v2>.bedrock.runtime.v1.ConverseStreamRequest.RequestMetadataEntryR\x0frequestMetadata\x12[\n" +
 	"\x12performance_config\x18\v \x01(\v2,.bedrock.runtime.v1.PerformanceConfigurationR\x11performanceConfig\x12B\n" +
 	"\fservice_tier\x18\f \x01(\v2\x1f.bedrock.runtime.v1.ServiceTierR\vserviceTier\x12E\n" +
-	"\routput_config\x18\r \x01(\v2 .bedrock.runtime.v1.OutputConfigR\foutputConfig\x12=\n" +
+	"\routput_config\x18\r \x01(\v2 .bedrock.runtime.v1.OutputConfigR\foutputConfig\x122\n" +
+	"\x12project_identifier\x18\x0e \x01(\tH\x02R\x11projectIdentifier\x88\x01\x01\x12=\n" +
 	"\funrecognized\x18d \x01(\v2\x19.bedrock.type.v1.DocumentR\funrecognized\x1al\n" +
 	"\x14PromptVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12>\n" +
@@ -1319,7 +1331,8 @@ const file_bedrock_runtime_v1_converse_stream_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B&\n" +
 	"$additional_model_request_fields_formB\v\n" +
-	"\t_model_id\"\xe2\x04\n" +
+	"\t_model_idB\x15\n" +
+	"\x13_project_identifier\"\xe2\x04\n" +
 	"\x16ConverseStreamResponse\x12L\n" +
 	"\rmessage_start\x18\x01 \x01(\v2%.bedrock.runtime.v1.MessageStartEventH\x00R\fmessageStart\x12\\\n" +
 	"\x13content_block_start\x18\x02 \x01(\v2*.bedrock.runtime.v1.ContentBlockStartEventH\x00R\x11contentBlockStart\x12\\\n" +

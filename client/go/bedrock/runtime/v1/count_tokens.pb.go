@@ -23,9 +23,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks how many input tokens a request would use, without running it.
+// Requests the number of input tokens that a request would use, without running it.
 //
-// Models count differently: the answer holds for this model only.
+// Models count differently: the number is valid for this model only.
 //
 // AWS's reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
 type CountTokensRequest struct {
@@ -368,7 +368,8 @@ type ConverseTokensRequest_AdditionalModelRequestFields struct {
 }
 
 type ConverseTokensRequest_AdditionalModelRequestFieldsJson struct {
-	// `additional_model_request_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of numbers.
+	// `additional_model_request_fields` as exact JSON text, with its key order, its 64-bit integers and its spelling of
+	// numbers.
 	AdditionalModelRequestFieldsJson string `protobuf:"bytes,101,opt,name=additional_model_request_fields_json,json=additionalModelRequestFieldsJson,proto3,oneof"`
 }
 

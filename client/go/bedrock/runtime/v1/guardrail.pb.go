@@ -131,8 +131,8 @@ type GuardrailTextBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The text. Required.
 	Text *string `protobuf:"bytes,1,opt,name=text,proto3,oneof" json:"text,omitempty"`
-	// What the text is to the contextual grounding filter. Known values: `grounding_source` (the source that
-	// the answer must be grounded in), `query` (the user's question), `guard_content` (the content to assess).
+	// What the text is to the contextual grounding filter. Known values: `grounding_source` (the source that the
+	// response must be grounded in), `query` (the user's question), `guard_content` (the content to assess).
 	Qualifiers []string `protobuf:"bytes,2,rep,name=qualifiers,proto3" json:"qualifiers,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -536,7 +536,7 @@ type GuardrailAssessment struct {
 	WordPolicy *GuardrailWordPolicyAssessment `protobuf:"bytes,3,opt,name=word_policy,json=wordPolicy,proto3" json:"word_policy,omitempty"`
 	// Personally identifiable information (PII) and regex matches.
 	SensitiveInformationPolicy *GuardrailSensitiveInformationPolicyAssessment `protobuf:"bytes,4,opt,name=sensitive_information_policy,json=sensitiveInformationPolicy,proto3" json:"sensitive_information_policy,omitempty"`
-	// Whether the answer is grounded in its source and relevant to the query.
+	// Whether the response is grounded in its source and relevant to the query.
 	ContextualGroundingPolicy *GuardrailContextualGroundingPolicyAssessment `protobuf:"bytes,5,opt,name=contextual_grounding_policy,json=contextualGroundingPolicy,proto3" json:"contextual_grounding_policy,omitempty"`
 	// Whether the claims of the content hold under the rules of automated reasoning policies.
 	AutomatedReasoningPolicy *GuardrailAutomatedReasoningPolicyAssessment `protobuf:"bytes,6,opt,name=automated_reasoning_policy,json=automatedReasoningPolicy,proto3" json:"automated_reasoning_policy,omitempty"`
@@ -1450,8 +1450,8 @@ func (x *GuardrailContextualGroundingPolicyAssessment) GetUnrecognized() *v1.Doc
 // A filter of the contextual grounding policy.
 type GuardrailContextualGroundingFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the filter judges. Required. Known values: `GROUNDING` (whether the answer is grounded in the
-	// source), `RELEVANCE` (whether the answer is relevant to the query).
+	// What the filter judges. Required. Known values: `GROUNDING` (whether the response is grounded in the
+	// source), `RELEVANCE` (whether the response is relevant to the query).
 	Type *string `protobuf:"bytes,1,opt,name=type,proto3,oneof" json:"type,omitempty"`
 	// The configured threshold; content that scores less fails. Required; 0 to 1.
 	Threshold *float64 `protobuf:"fixed64,2,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`

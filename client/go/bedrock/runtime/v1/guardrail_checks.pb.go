@@ -714,7 +714,7 @@ func (x *InvokeGuardrailChecksResponse) GetUnrecognized() *v1.Document {
 	return nil
 }
 
-// The findings, by check. Checks that the request did not ask for are unset.
+// The findings, by check. Checks that are not in the request are unset.
 type GuardrailChecksResults struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Harmful content.
@@ -1089,7 +1089,7 @@ func (x *GuardrailChecksSensitiveInformationResult) GetUnrecognized() *v1.Docume
 	return nil
 }
 
-// A piece of personally identifiable information (PII) and where it stands.
+// A piece of personally identifiable information (PII) and its place.
 type GuardrailChecksSensitiveInformationResultEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind of PII. Required. Known values: `ADDRESS`, `AGE`, `AWS_ACCESS_KEY`, `AWS_SECRET_KEY`,

@@ -133,8 +133,8 @@ type GuardrailConverseTextBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The text. Required.
 	Text *string `protobuf:"bytes,1,opt,name=text,proto3,oneof" json:"text,omitempty"`
-	// What the text is to the contextual grounding filter. Known values: `grounding_source` (the source that
-	// the answer must be grounded in), `query` (the user's question), `guard_content` (the content to assess).
+	// What the text is to the contextual grounding filter. Known values: `grounding_source` (the source that the
+	// response must be grounded in), `query` (the user's question), `guard_content` (the content to assess).
 	Qualifiers []string `protobuf:"bytes,2,rep,name=qualifiers,proto3" json:"qualifiers,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -353,7 +353,7 @@ type GuardrailConfiguration struct {
 	GuardrailIdentifier *string `protobuf:"bytes,1,opt,name=guardrail_identifier,json=guardrailIdentifier,proto3,oneof" json:"guardrail_identifier,omitempty"`
 	// The version of the guardrail: a number of 1 to 8 digits, or `DRAFT` for the working draft.
 	GuardrailVersion *string `protobuf:"bytes,2,opt,name=guardrail_version,json=guardrailVersion,proto3,oneof" json:"guardrail_version,omitempty"`
-	// Whether the answer holds the guardrail's trace. Known values: `enabled`, `disabled` (the default),
+	// Whether the response has the guardrail's trace. Known values: `enabled`, `disabled` (the default),
 	// `enabled_full` (also lists what was assessed and not detected).
 	Trace *string `protobuf:"bytes,3,opt,name=trace,proto3,oneof" json:"trace,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
@@ -429,10 +429,10 @@ type GuardrailStreamConfiguration struct {
 	GuardrailIdentifier *string `protobuf:"bytes,1,opt,name=guardrail_identifier,json=guardrailIdentifier,proto3,oneof" json:"guardrail_identifier,omitempty"`
 	// The version of the guardrail: a number of 1 to 8 digits, or `DRAFT` for the working draft.
 	GuardrailVersion *string `protobuf:"bytes,2,opt,name=guardrail_version,json=guardrailVersion,proto3,oneof" json:"guardrail_version,omitempty"`
-	// Whether the answer holds the guardrail's trace. Known values: `enabled`, `disabled` (the default),
+	// Whether the response has the guardrail's trace. Known values: `enabled`, `disabled` (the default),
 	// `enabled_full` (also lists what was assessed and not detected).
 	Trace *string `protobuf:"bytes,3,opt,name=trace,proto3,oneof" json:"trace,omitempty"`
-	// When the guardrail assesses the answer. Known values:
+	// When the guardrail assesses the response. Known values:
 	//   - `sync`: before each part is sent; parts arrive later, but none unassessed. The default.
 	//   - `async`: in the background while parts are sent at once; content may get through until it is detected,
 	//     what follows is blocked. Sensitive information is not masked in this mode.

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Runs a model on a request in the model's own format, for one whole answer: text, images or embeddings.
+// Runs a model on a request in the model's own format, for one complete response: text, images or embeddings.
 //
 // AWS's reference: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 type InvokeModelRequest struct {
@@ -32,7 +32,7 @@ type InvokeModelRequest struct {
 	Body []byte `protobuf:"bytes,1,opt,name=body,proto3,oneof" json:"body,omitempty"`
 	// The MIME type of `body`. It must be `application/json`.
 	ContentType *string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3,oneof" json:"content_type,omitempty"`
-	// The MIME type wanted for the answer. Unset: `application/json`.
+	// The MIME type of the response. Unset: `application/json`.
 	Accept *string `protobuf:"bytes,3,opt,name=accept,proto3,oneof" json:"accept,omitempty"`
 	// The model to run. Required; 1 to 2048 characters. Accepted are:
 	//   - a base model: ID or ARN;
@@ -43,7 +43,7 @@ type InvokeModelRequest struct {
 	//   - an imported model: its ARN;
 	//   - a SageMaker endpoint (Bedrock Marketplace): ARN.
 	ModelId *string `protobuf:"bytes,4,opt,name=model_id,json=modelId,proto3,oneof" json:"model_id,omitempty"`
-	// Whether the answer's body holds Bedrock's trace, which shows what the guardrail did. Known values:
+	// Whether the response's body has Bedrock's trace, which shows what the guardrail did. Known values:
 	// `ENABLED`, `DISABLED`, `ENABLED_FULL` (also lists what was assessed and not detected).
 	Trace *string `protobuf:"bytes,5,opt,name=trace,proto3,oneof" json:"trace,omitempty"`
 	// The ID or ARN of the guardrail to apply. At most 2048 characters. Unset: the request applies no guardrail
@@ -63,8 +63,10 @@ type InvokeModelRequest struct {
 	ServiceTier *string `protobuf:"bytes,9,opt,name=service_tier,json=serviceTier,proto3,oneof" json:"service_tier,omitempty"`
 	// Key-value pairs to filter invocation logs by, as the text of a JSON object. At most 8500 characters.
 	RequestMetadata *string `protobuf:"bytes,10,opt,name=request_metadata,json=requestMetadata,proto3,oneof" json:"request_metadata,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// AWS's member `projectIdentifier`. 1 to 2,048 characters.
+	ProjectIdentifier *string `protobuf:"bytes,11,opt,name=project_identifier,json=projectIdentifier,proto3,oneof" json:"project_identifier,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *InvokeModelRequest) Reset() {
@@ -167,10 +169,17 @@ func (x *InvokeModelRequest) GetRequestMetadata() string {
 	return ""
 }
 
-// The model's whole answer, in the model's own format.
+func (x *InvokeModelRequest) GetProjectIdentifier() string {
+	if x != nil && x.ProjectIdentifier != nil {
+		return *x.ProjectIdentifier
+	}
+	return ""
+}
+
+// The model's complete response, in the model's own format.
 type InvokeModelResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The answer in the model's own format, as `content_type` says. Required; at most 25,000,000 bytes.
+	// The response in the model's own format, as `content_type` says. Required; at most 25,000,000 bytes.
 	Body []byte `protobuf:"bytes,1,opt,name=body,proto3,oneof" json:"body,omitempty"`
 	// The MIME type of `body`. Required.
 	ContentType *string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3,oneof" json:"content_type,omitempty"`
@@ -241,7 +250,7 @@ func (x *InvokeModelResponse) GetServiceTier() string {
 	return ""
 }
 
-// Runs a model on a request in the model's own format, for a streamed answer. Needs a model that supports
+// Runs a model on a request in the model's own format, for a streamed response. Needs a model that supports
 // streaming.
 //
 // AWS's reference:
@@ -253,7 +262,7 @@ type InvokeModelWithResponseStreamRequest struct {
 	Body []byte `protobuf:"bytes,1,opt,name=body,proto3,oneof" json:"body,omitempty"`
 	// The MIME type of `body`. It must be `application/json`.
 	ContentType *string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3,oneof" json:"content_type,omitempty"`
-	// The MIME type wanted for the answer. Unset: `application/json`.
+	// The MIME type of the response. Unset: `application/json`.
 	Accept *string `protobuf:"bytes,3,opt,name=accept,proto3,oneof" json:"accept,omitempty"`
 	// The model to run. Required; 1 to 2048 characters. Accepted are:
 	//   - a base model: ID or ARN;
@@ -264,7 +273,7 @@ type InvokeModelWithResponseStreamRequest struct {
 	//   - an imported model: its ARN;
 	//   - a SageMaker endpoint (Bedrock Marketplace): ARN.
 	ModelId *string `protobuf:"bytes,4,opt,name=model_id,json=modelId,proto3,oneof" json:"model_id,omitempty"`
-	// Whether the answer's body holds Bedrock's trace, which shows what the guardrail did. Known values:
+	// Whether the response's body has Bedrock's trace, which shows what the guardrail did. Known values:
 	// `ENABLED`, `DISABLED`, `ENABLED_FULL` (also lists what was assessed and not detected).
 	Trace *string `protobuf:"bytes,5,opt,name=trace,proto3,oneof" json:"trace,omitempty"`
 	// The ID or ARN of the guardrail to apply. At most 2048 characters. Unset: the request applies no guardrail
@@ -284,8 +293,10 @@ type InvokeModelWithResponseStreamRequest struct {
 	ServiceTier *string `protobuf:"bytes,9,opt,name=service_tier,json=serviceTier,proto3,oneof" json:"service_tier,omitempty"`
 	// Key-value pairs to filter invocation logs by, as the text of a JSON object. At most 8500 characters.
 	RequestMetadata *string `protobuf:"bytes,10,opt,name=request_metadata,json=requestMetadata,proto3,oneof" json:"request_metadata,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// AWS's member `projectIdentifier`. 1 to 2,048 characters.
+	ProjectIdentifier *string `protobuf:"bytes,11,opt,name=project_identifier,json=projectIdentifier,proto3,oneof" json:"project_identifier,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *InvokeModelWithResponseStreamRequest) Reset() {
@@ -388,7 +399,14 @@ func (x *InvokeModelWithResponseStreamRequest) GetRequestMetadata() string {
 	return ""
 }
 
-// One event of a streamed answer.
+func (x *InvokeModelWithResponseStreamRequest) GetProjectIdentifier() string {
+	if x != nil && x.ProjectIdentifier != nil {
+		return *x.ProjectIdentifier
+	}
+	return ""
+}
+
+// One event of a streamed response.
 type InvokeModelWithResponseStreamResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The one member that is set.
@@ -462,7 +480,7 @@ type isInvokeModelWithResponseStreamResponse_Member interface {
 }
 
 type InvokeModelWithResponseStreamResponse_Chunk struct {
-	// The next part of the answer.
+	// The next part of the response.
 	Chunk *PayloadPart `protobuf:"bytes,1,opt,name=chunk,proto3,oneof"`
 }
 
@@ -477,7 +495,7 @@ func (*InvokeModelWithResponseStreamResponse_Chunk) isInvokeModelWithResponseStr
 func (*InvokeModelWithResponseStreamResponse_Unrecognized) isInvokeModelWithResponseStreamResponse_Member() {
 }
 
-// A part of a streamed answer.
+// A part of a streamed response.
 type PayloadPart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The part in the model's own format, normally one JSON event. Raw bytes here (base64 only in JSON); at
@@ -537,7 +555,7 @@ var File_bedrock_runtime_v1_invoke_model_proto protoreflect.FileDescriptor
 
 const file_bedrock_runtime_v1_invoke_model_proto_rawDesc = "" +
 	"\n" +
-	"%bedrock/runtime/v1/invoke_model.proto\x12\x12bedrock.runtime.v1\x1a\x1ebedrock/type/v1/document.proto\"\xe2\x04\n" +
+	"%bedrock/runtime/v1/invoke_model.proto\x12\x12bedrock.runtime.v1\x1a\x1ebedrock/type/v1/document.proto\"\xad\x05\n" +
 	"\x12InvokeModelRequest\x12\x17\n" +
 	"\x04body\x18\x01 \x01(\fH\x00R\x04body\x88\x01\x01\x12&\n" +
 	"\fcontent_type\x18\x02 \x01(\tH\x01R\vcontentType\x88\x01\x01\x12\x1b\n" +
@@ -549,7 +567,9 @@ const file_bedrock_runtime_v1_invoke_model_proto_rawDesc = "" +
 	"\x1aperformance_config_latency\x18\b \x01(\tH\aR\x18performanceConfigLatency\x88\x01\x01\x12&\n" +
 	"\fservice_tier\x18\t \x01(\tH\bR\vserviceTier\x88\x01\x01\x12.\n" +
 	"\x10request_metadata\x18\n" +
-	" \x01(\tH\tR\x0frequestMetadata\x88\x01\x01B\a\n" +
+	" \x01(\tH\tR\x0frequestMetadata\x88\x01\x01\x122\n" +
+	"\x12project_identifier\x18\v \x01(\tH\n" +
+	"R\x11projectIdentifier\x88\x01\x01B\a\n" +
 	"\x05_bodyB\x0f\n" +
 	"\r_content_typeB\t\n" +
 	"\a_acceptB\v\n" +
@@ -559,7 +579,8 @@ const file_bedrock_runtime_v1_invoke_model_proto_rawDesc = "" +
 	"\x12_guardrail_versionB\x1d\n" +
 	"\x1b_performance_config_latencyB\x0f\n" +
 	"\r_service_tierB\x13\n" +
-	"\x11_request_metadata\"\x8b\x02\n" +
+	"\x11_request_metadataB\x15\n" +
+	"\x13_project_identifier\"\x8b\x02\n" +
 	"\x13InvokeModelResponse\x12\x17\n" +
 	"\x04body\x18\x01 \x01(\fH\x00R\x04body\x88\x01\x01\x12&\n" +
 	"\fcontent_type\x18\x02 \x01(\tH\x01R\vcontentType\x88\x01\x01\x12A\n" +
@@ -568,7 +589,7 @@ const file_bedrock_runtime_v1_invoke_model_proto_rawDesc = "" +
 	"\x05_bodyB\x0f\n" +
 	"\r_content_typeB\x1d\n" +
 	"\x1b_performance_config_latencyB\x0f\n" +
-	"\r_service_tier\"\xf4\x04\n" +
+	"\r_service_tier\"\xbf\x05\n" +
 	"$InvokeModelWithResponseStreamRequest\x12\x17\n" +
 	"\x04body\x18\x01 \x01(\fH\x00R\x04body\x88\x01\x01\x12&\n" +
 	"\fcontent_type\x18\x02 \x01(\tH\x01R\vcontentType\x88\x01\x01\x12\x1b\n" +
@@ -580,7 +601,9 @@ const file_bedrock_runtime_v1_invoke_model_proto_rawDesc = "" +
 	"\x1aperformance_config_latency\x18\b \x01(\tH\aR\x18performanceConfigLatency\x88\x01\x01\x12&\n" +
 	"\fservice_tier\x18\t \x01(\tH\bR\vserviceTier\x88\x01\x01\x12.\n" +
 	"\x10request_metadata\x18\n" +
-	" \x01(\tH\tR\x0frequestMetadata\x88\x01\x01B\a\n" +
+	" \x01(\tH\tR\x0frequestMetadata\x88\x01\x01\x122\n" +
+	"\x12project_identifier\x18\v \x01(\tH\n" +
+	"R\x11projectIdentifier\x88\x01\x01B\a\n" +
 	"\x05_bodyB\x0f\n" +
 	"\r_content_typeB\t\n" +
 	"\a_acceptB\v\n" +
@@ -590,7 +613,8 @@ const file_bedrock_runtime_v1_invoke_model_proto_rawDesc = "" +
 	"\x12_guardrail_versionB\x1d\n" +
 	"\x1b_performance_config_latencyB\x0f\n" +
 	"\r_service_tierB\x13\n" +
-	"\x11_request_metadata\"\xab\x01\n" +
+	"\x11_request_metadataB\x15\n" +
+	"\x13_project_identifier\"\xab\x01\n" +
 	"%InvokeModelWithResponseStreamResponse\x127\n" +
 	"\x05chunk\x18\x01 \x01(\v2\x1f.bedrock.runtime.v1.PayloadPartH\x00R\x05chunk\x12?\n" +
 	"\funrecognized\x18d \x01(\v2\x19.bedrock.type.v1.DocumentH\x00R\funrecognizedB\b\n" +

@@ -24,15 +24,15 @@ const (
 
 // One message of the caller's stream: the first names the model, the rest carry chunks of input.
 //
-// The stream stays open for at most eight minutes. It may hold several prompts and answers; a new prompt
-// interrupts the answer under way, and the model keeps the context.
+// The stream stays open for at most eight minutes. It can have several prompts and responses. A new prompt
+// interrupts the present response, and the model keeps the context.
 //
 // AWS's reference:
 // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithBidirectionalStream.html
 type InvokeModelWithBidirectionalStreamRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ID or ARN of the model to run. Required in the first message; 1 to 2048 characters. Needs a
-	// speech-to-speech model; AWS documents `amazon.nova-sonic-v1:0`.
+	// speech-to-speech model.
 	ModelId *string `protobuf:"bytes,1,opt,name=model_id,json=modelId,proto3,oneof" json:"model_id,omitempty"`
 	// The one member that is set. The first message may leave it out.
 	//

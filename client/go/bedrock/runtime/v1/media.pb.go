@@ -29,7 +29,7 @@ type ImageBlock struct {
 	Format *string `protobuf:"bytes,1,opt,name=format,proto3,oneof" json:"format,omitempty"`
 	// The image itself. Required.
 	Source *ImageSource `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	// What went wrong, if the image could not be processed or holds invalid data.
+	// The error, if the image could not be processed or has invalid data.
 	Error *ErrorBlock `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -267,7 +267,7 @@ func (x *S3Location) GetUnrecognized() *v1.Document {
 // Why content could not be processed.
 type ErrorBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What went wrong, for people to read.
+	// A description of the error.
 	Message *string `protobuf:"bytes,1,opt,name=message,proto3,oneof" json:"message,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -818,7 +818,7 @@ type AudioBlock struct {
 	Format *string `protobuf:"bytes,1,opt,name=format,proto3,oneof" json:"format,omitempty"`
 	// The audio itself. Required.
 	Source *AudioSource `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	// What went wrong, if the audio could not be processed or holds invalid data.
+	// The error, if the audio could not be processed or has invalid data.
 	Error *ErrorBlock `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -1048,7 +1048,7 @@ type ImageBlockDelta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The next part of the image's data.
 	Source *ImageSource `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
-	// What went wrong, if this part could not be processed.
+	// The error, if this part could not be processed.
 	Error *ErrorBlock `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`

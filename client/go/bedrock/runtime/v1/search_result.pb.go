@@ -25,7 +25,7 @@ const (
 // Whether the model cites from a document or search result.
 type CitationsConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True: the answer may hold citations that link generated text to this source. Required.
+	// True: the response can have citations that link generated text to this source. Required.
 	Enabled *bool `protobuf:"varint,1,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -78,8 +78,6 @@ func (x *CitationsConfig) GetUnrecognized() *v1.Document {
 }
 
 // A search result that the model may draw on and cite, with proper attribution.
-//
-// AWS documents it for Anthropic Claude Opus 4.1, Opus 4, Sonnet 4.5, Sonnet 4, Sonnet 3.7 and 3.5 Haiku.
 type SearchResultBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The URL or another identifier of the source. Required.

@@ -26,7 +26,7 @@ const (
 // The model's request to run a tool.
 //
 // Run the tool and send a `ToolResultBlock` with the same `tool_use_id` in the next user message. A message
-// may hold several requests: answer all of them in that one message.
+// can have several requests: put the results of all of them into that one message.
 type ToolUseBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ID of the request, chosen by the model. Required; 1 to 64 characters of `[a-zA-Z0-9_.:-]`.
@@ -154,15 +154,15 @@ func (*ToolUseBlock_InputJson) isToolUseBlock_InputForm() {}
 
 // The result of a tool that the model requested.
 //
-// It stands in the user message that follows the request.
+// It is in the user message that follows the request.
 type ToolResultBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The `tool_use_id` of the request that this answers. Required; 1 to 64 characters of `[a-zA-Z0-9_.:-]`.
+	// The `tool_use_id` of the request that this is the result of. Required; 1 to 64 characters of
+	// `[a-zA-Z0-9_.:-]`.
 	ToolUseId *string `protobuf:"bytes,1,opt,name=tool_use_id,json=toolUseId,proto3,oneof" json:"tool_use_id,omitempty"`
 	// The result, in order. Required, but may be empty.
 	Content []*ToolResultContentBlock `protobuf:"bytes,2,rep,name=content,proto3" json:"content,omitempty"`
-	// Whether the tool succeeded. AWS documents it for Amazon Nova and Anthropic Claude 3 and 4. Known values:
-	// `success`, `error` (`content` says what went wrong).
+	// Whether the tool succeeded. Known values: `success`, `error` (`content` describes the error).
 	Status *string `protobuf:"bytes,3,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	// The type of the result, set on results of tools that Bedrock or the model provider ran.
 	Type *string `protobuf:"bytes,4,opt,name=type,proto3,oneof" json:"type,omitempty"`
@@ -386,7 +386,7 @@ type ToolResultContentBlock_Text struct {
 }
 
 type ToolResultContentBlock_Image struct {
-	// An image. AWS documents it for Amazon Nova and Anthropic Claude 3 and 4.
+	// An image.
 	Image *ImageBlock `protobuf:"bytes,3,opt,name=image,proto3,oneof"`
 }
 
@@ -428,7 +428,7 @@ func (*ToolResultContentBlock_Unrecognized) isToolResultContentBlock_Member() {}
 
 // Makes one tool available from this point of the conversation on.
 //
-// It stands in a message of role `system` and saves sending the whole tool configuration anew.
+// It is in a message of role `system` and makes it unnecessary to send the tool configuration again.
 type ToolAdditionBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tool to add. Required.
@@ -558,7 +558,7 @@ func (x *ToolReference) GetUnrecognized() *v1.Document {
 
 // Makes one tool unavailable from this point of the conversation on.
 //
-// It stands in a message of role `system` and saves sending the whole tool configuration anew.
+// It is in a message of role `system` and makes it unnecessary to send the tool configuration again.
 type ToolRemovalBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tool to remove. Required.
@@ -808,7 +808,7 @@ type ToolSpecification struct {
 	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	// The JSON Schema of the tool's arguments. Required.
 	InputSchema *ToolInputSchema `protobuf:"bytes,3,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`
-	// Whether the model's arguments are made to follow the schema strictly (structured output).
+	// Whether the model's arguments must follow the schema strictly (structured output).
 	Strict *bool `protobuf:"varint,4,opt,name=strict,proto3,oneof" json:"strict,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
@@ -1135,7 +1135,7 @@ type isToolChoice_Member interface {
 }
 
 type ToolChoice_Auto struct {
-	// The model decides whether to use a tool or to answer in text. The default.
+	// The model decides whether to use a tool or to respond in text. The default.
 	Auto *AutoToolChoice `protobuf:"bytes,1,opt,name=auto,proto3,oneof"`
 }
 
@@ -1145,7 +1145,7 @@ type ToolChoice_Any struct {
 }
 
 type ToolChoice_Tool struct {
-	// The model must use the named tool. AWS documents it for Anthropic Claude 3 and Amazon Nova.
+	// The model must use the named tool. Not every model supports it.
 	Tool *SpecificToolChoice `protobuf:"bytes,3,opt,name=tool,proto3,oneof"`
 }
 
@@ -1162,7 +1162,7 @@ func (*ToolChoice_Tool) isToolChoice_Member() {}
 
 func (*ToolChoice_Unrecognized) isToolChoice_Member() {}
 
-// Lets the model decide whether to use a tool or to answer in text. It has no members: `{"auto": {}}`.
+// Lets the model decide whether to use a tool or to respond in text. It has no members: `{"auto": {}}`.
 type AutoToolChoice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
@@ -1387,7 +1387,8 @@ func (x *ToolUseBlockStart) GetUnrecognized() *v1.Document {
 // follows as `ToolResultBlocksDelta`.
 type ToolResultBlockStart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The `tool_use_id` of the request that this answers. Required; 1 to 64 characters of `[a-zA-Z0-9_.:-]`.
+	// The `tool_use_id` of the request that this is the result of. Required; 1 to 64 characters of
+	// `[a-zA-Z0-9_.:-]`.
 	ToolUseId *string `protobuf:"bytes,1,opt,name=tool_use_id,json=toolUseId,proto3,oneof" json:"tool_use_id,omitempty"`
 	// The type of the tool that produced the result.
 	Type *string `protobuf:"bytes,2,opt,name=type,proto3,oneof" json:"type,omitempty"`
@@ -1461,7 +1462,7 @@ func (x *ToolResultBlockStart) GetUnrecognized() *v1.Document {
 type ToolUseBlockDelta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A fragment of JSON text, not a JSON value in itself. Required. Concatenate all fragments of the content
-	// block, then parse; no text at all stands for no arguments.
+	// block, then parse. No text at all means no arguments.
 	Input *string `protobuf:"bytes,1,opt,name=input,proto3,oneof" json:"input,omitempty"`
 	// Members that this version of the schema does not know, word for word, as one JSON object.
 	Unrecognized  *v1.Document `protobuf:"bytes,100,opt,name=unrecognized,proto3" json:"unrecognized,omitempty"`
