@@ -46,7 +46,7 @@ fn members(message: &DescriptorProto) -> Vec<Member<'_>> {
         .collect()
 }
 
-/// The field with the exact text of the document in `field`: `input_json` beside `input`, `json_text` beside `json`.
+/// The field with the exact text of the document in `field`: `input_json` for `input`, `json_text` for `json`.
 fn document_text<'a>(message: &'a DescriptorProto, field: &FieldDescriptorProto) -> Option<&'a FieldDescriptorProto> {
     let holds_value = field.type_name() == ".google.protobuf.Value"
         || map_entry(message, field).is_some_and(|entry| entry.field[1].type_name() == ".google.protobuf.Value");

@@ -1,5 +1,5 @@
 //! Smithy documents: any JSON. A document member has two fields: a `google.protobuf.Value` under AWS's own name, and the
-//! exact JSON text beside it.
+//! exact JSON text in a second field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +33,7 @@ pub(crate) enum Document {
     Value(Value),
 }
 
-/// Reads a document. Null is none.
+/// Reads a document. Null is unset.
 pub(crate) fn read<'de, D: Deserializer<'de>>(
     deserializer: D,
     reader: &mut Reader,

@@ -1,5 +1,5 @@
-//! Scalars that JSON and protobuf write alike: strings and booleans. And boxed messages, which prost makes of messages that
-//! hold themselves.
+//! Scalars that JSON and protobuf write alike: strings and booleans. Also boxed messages: prost boxes a message that
+//! contains itself.
 
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::Serializer;

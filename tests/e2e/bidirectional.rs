@@ -14,7 +14,7 @@ use tonic::{Code, Status, Streaming};
 
 use crate::fixture::*;
 
-/// A file that goes when it is dropped.
+/// A file that is removed when it is dropped.
 struct CaFile(PathBuf);
 
 impl Drop for CaFile {
@@ -43,10 +43,10 @@ fn chunk(bytes: &'static [u8]) -> InvokeModelWithBidirectionalStreamRequest {
 }
 
 type Caller = mpsc::Sender<InvokeModelWithBidirectionalStreamRequest>;
-type Answers = Streaming<InvokeModelWithBidirectionalStreamResponse>;
+type Output = Streaming<InvokeModelWithBidirectionalStreamResponse>;
 
 /// Opens a stream and waits for its headers.
-async fn open(gateway: &Gateway, id: &str) -> Result<(Caller, Answers), Status> {
+async fn open(gateway: &Gateway, id: &str) -> Result<(Caller, Output), Status> {
     let (caller, messages) = mpsc::channel(1);
     caller.send(model(id)).await.unwrap();
     let response = gateway.client().await.invoke_model_with_bidirectional_stream(ReceiverStream::new(messages)).await?;
@@ -54,26 +54,26 @@ async fn open(gateway: &Gateway, id: &str) -> Result<(Caller, Answers), Status> 
     Ok((caller, response.into_inner()))
 }
 
-async fn next(answers: &mut Answers) -> Result<Option<Bytes>, Status> {
-    let Some(answer) = answers.message().await? else { return Ok(None) };
-    let Some(Event::Chunk(part)) = answer.member else { panic!("no chunk: {answer:?}") };
+async fn next(responses: &mut Output) -> Result<Option<Bytes>, Status> {
+    let Some(response) = responses.message().await? else { return Ok(None) };
+    let Some(Event::Chunk(part)) = response.member else { panic!("no chunk: {response:?}") };
     Ok(part.bytes)
 }
 
 #[tokio::test]
-async fn input_and_output_interleave_and_the_half_close_ends_both() {
+async fn input_and_output_interleave_and_a_half_close_ends_both() {
     let (simulator, _ca, gateway) = over_tls().await;
-    // The headers come before any chunk has been sent.
-    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
-    for said in [&b"one"[..], b"\x00\xff two", b""] {
-        caller.send(chunk(said)).await.unwrap();
-        assert_eq!(next(&mut answers).await.unwrap().unwrap_or_default(), said);
+    // The headers arrive before any chunk was sent.
+    let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    for sent in [&b"one"[..], b"\x00\xff two", b""] {
+        caller.send(chunk(sent)).await.unwrap();
+        assert_eq!(next(&mut responses).await.unwrap().unwrap_or_default(), sent);
     }
     drop(caller);
-    assert_eq!(next(&mut answers).await.unwrap(), None);
+    assert_eq!(next(&mut responses).await.unwrap(), None);
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
-    let asked = &simulator.requests()[0];
-    assert!(asked.path.ends_with("/invoke-with-bidirectional-stream"), "{}", asked.path);
+    let sent = &simulator.requests()[0];
+    assert!(sent.path.ends_with("/invoke-with-bidirectional-stream"), "{}", sent.path);
     let line = gateway.call_line(|_| true).await;
     assert_eq!(
         (&line["status"], &line["events"], &line["model"]),
@@ -82,20 +82,20 @@ async fn input_and_output_interleave_and_the_half_close_ends_both() {
 }
 
 #[tokio::test]
-async fn a_caller_may_say_all_it_has_at_once_and_close() {
+async fn a_caller_may_send_all_chunks_at_once_and_close() {
     let (_simulator, _ca, gateway) = over_tls().await;
     let mut client = gateway.client().await;
     for _ in 0..30 {
-        let said = futures::stream::iter([model("amazon.nova-sonic-v1:0"), chunk(b"one"), chunk(b"two")]);
-        let mut answers = client.invoke_model_with_bidirectional_stream(said).await.unwrap().into_inner();
-        assert_eq!(next(&mut answers).await.unwrap().unwrap(), &b"one"[..]);
-        assert_eq!(next(&mut answers).await.unwrap().unwrap(), &b"two"[..]);
-        assert_eq!(next(&mut answers).await.unwrap(), None);
+        let input = futures::stream::iter([model("amazon.nova-sonic-v1:0"), chunk(b"one"), chunk(b"two")]);
+        let mut responses = client.invoke_model_with_bidirectional_stream(input).await.unwrap().into_inner();
+        assert_eq!(next(&mut responses).await.unwrap().unwrap(), &b"one"[..]);
+        assert_eq!(next(&mut responses).await.unwrap().unwrap(), &b"two"[..]);
+        assert_eq!(next(&mut responses).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
-async fn refused_credentials_are_loaded_anew_for_the_next_call() {
+async fn rejected_credentials_are_reloaded_for_the_next_call() {
     let (_simulator, _ca, gateway) = over_tls().await;
     for _ in 0..2 {
         let status = open(&gateway, "fault.expired-token").await.unwrap_err();
@@ -107,38 +107,39 @@ async fn refused_credentials_are_loaded_anew_for_the_next_call() {
 }
 
 #[tokio::test]
-async fn a_caller_that_does_not_listen_cannot_go_on_talking_and_loses_nothing() {
+async fn a_caller_that_does_not_read_is_stopped_by_backpressure_and_loses_nothing() {
     let (_simulator, _ca, gateway) = over_tls().await;
-    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
     static LARGE: [u8; 100_000] = [7; 100_000];
-    // The echo has nowhere to go, so at some point nothing more is taken: the windows and buffers hold a few megabytes.
-    let mut said = 0;
+    // The caller does not read the echo, so at some point the gateway accepts no more input. The windows and buffers hold a few
+    // megabytes.
+    let mut sent = 0;
     while tokio::time::timeout(Duration::from_secs(1), caller.send(chunk(&LARGE))).await.is_ok() {
-        said += 1;
-        assert!(said < 1000, "100 MB were taken from a caller that does not listen");
+        sent += 1;
+        assert!(sent < 1000, "the gateway accepted 100 MB from a caller that does not read");
     }
     drop(caller);
-    let mut heard = 0;
-    while let Some(bytes) = next(&mut answers).await.unwrap() {
-        heard += bytes.len();
+    let mut received = 0;
+    while let Some(bytes) = next(&mut responses).await.unwrap() {
+        received += bytes.len();
     }
-    assert_eq!(heard, said * LARGE.len());
+    assert_eq!(received, sent * LARGE.len());
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_closes_it_upstream() {
+async fn a_caller_that_leaves_closes_the_upstream_stream() {
     let (simulator, _ca, gateway) = over_tls().await;
-    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
     caller.send(chunk(b"one")).await.unwrap();
-    next(&mut answers).await.unwrap();
+    next(&mut responses).await.unwrap();
     assert_eq!(*simulator.open_streams().borrow(), 1);
-    drop((answers, caller));
+    drop((responses, caller));
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
     gateway.call_line(|line| line["status"] == "CANCELLED").await;
 }
 
 #[tokio::test]
-async fn exceptions_before_and_within_the_stream_are_statuses() {
+async fn exceptions_before_and_inside_the_stream_become_statuses() {
     let (simulator, _ca, gateway) = over_tls().await;
     let status = open(&gateway, "fault.throttling").await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "THROTTLING"));
@@ -148,30 +149,30 @@ async fn exceptions_before_and_within_the_stream_are_statuses() {
         ("fault.model-stream-error.after.1", "MODEL_STREAM_ERROR"),
         ("fault.cut.after.1", "STREAM_TRUNCATED"),
     ] {
-        let (caller, mut answers) = open(&gateway, fault).await.unwrap();
+        let (caller, mut responses) = open(&gateway, fault).await.unwrap();
         caller.send(chunk(b"one")).await.unwrap();
-        assert_eq!(next(&mut answers).await.unwrap().unwrap(), &b"one"[..], "{fault}");
+        assert_eq!(next(&mut responses).await.unwrap().unwrap(), &b"one"[..], "{fault}");
         let _ = caller.send(chunk(b"two")).await;
-        let status = next(&mut answers).await.unwrap_err();
+        let status = next(&mut responses).await.unwrap_err();
         assert_eq!((reason(&status).as_str(), info(&status, "phase").as_str()), (reason_wanted, "stream"), "{fault}");
     }
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_cannot_go_on_ends_the_call_with_its_field() {
+async fn an_invalid_chunk_ends_the_call_and_names_its_field() {
     let (simulator, _ca, gateway) = over_tls().await;
-    let (caller, mut answers) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+    let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
     let member = Some(Input::Unrecognized(unrecognized(r#"{"later":{}}"#)));
     caller.send(InvokeModelWithBidirectionalStreamRequest { model_id: None, member }).await.unwrap();
-    let status = next(&mut answers).await.unwrap_err();
+    let status = next(&mut responses).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, "unrecognized");
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
 }
 
 #[tokio::test]
-async fn the_first_message_has_to_name_the_model() {
+async fn the_first_message_must_name_the_model() {
     let (_simulator, gateway, mut client) = started().await;
     for first in [vec![chunk(b"one")], vec![]] {
         let status = client.invoke_model_with_bidirectional_stream(futures::stream::iter(first)).await.unwrap_err();
@@ -190,7 +191,7 @@ async fn an_endpoint_without_http2_is_said_to_have_none() {
 }
 
 #[tokio::test]
-async fn other_calls_go_over_tls_as_well() {
+async fn other_calls_work_over_tls() {
     let (_simulator, _ca, gateway) = over_tls().await;
     let mut client = gateway.client().await;
     client.converse(converse("demo.model", "Hi")).await.unwrap();
@@ -199,7 +200,7 @@ async fn other_calls_go_over_tls_as_well() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_none_is_refused_at_the_start() {
+async fn an_invalid_upstream_ca_is_rejected_at_start() {
     let file = CaFile(std::env::temp_dir().join(format!("bedrock-grpc-{}-none.pem", std::process::id())));
     std::fs::write(&file.0, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))

@@ -1,4 +1,4 @@
-//! What works when nothing fails.
+//! Successful calls.
 
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::*;
@@ -7,24 +7,24 @@ use tonic::codec::CompressionEncoding;
 use crate::fixture::*;
 
 #[tokio::test]
-async fn converse_answers_with_text_usage_and_where_it_came_from() {
+async fn converse_returns_text_usage_and_origin_metadata() {
     let (simulator, gateway, mut client) = started().await;
     let response = client.converse(converse("demo.model", "Hello there")).await.unwrap();
     let metadata = response.metadata().clone();
-    let answer = response.into_inner();
-    assert_eq!(answer.stop_reason.as_deref(), Some("end_turn"));
-    assert!(answer.usage.as_ref().unwrap().input_tokens.unwrap() > 0);
-    let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
+    let response = response.into_inner();
+    assert_eq!(response.stop_reason.as_deref(), Some("end_turn"));
+    assert!(response.usage.as_ref().unwrap().input_tokens.unwrap() > 0);
+    let Some(converse_output::Member::Message(message)) = response.output.unwrap().member else { panic!("no message") };
     let Some(content_block::Member::Text(text)) = &message.content[0].member else { panic!("no text") };
     assert!(text.contains("Hello there"), "{text}");
     assert!(metadata.get("x-amzn-requestid").unwrap().len() > 30);
     assert_eq!(metadata.get("bedrock-grpc-region").unwrap(), "us-east-1");
     assert_eq!(metadata.get("bedrock-grpc-attempts").unwrap(), "1");
 
-    let asked = &simulator.requests()[0];
-    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/model/demo.model/converse"));
-    assert_eq!(asked.headers["content-type"], "application/json");
-    assert!(asked.headers["authorization"].to_str().unwrap().starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
+    let sent = &simulator.requests()[0];
+    assert_eq!((sent.method.as_str(), sent.path.as_str()), ("POST", "/model/demo.model/converse"));
+    assert_eq!(sent.headers["content-type"], "application/json");
+    assert!(sent.headers["authorization"].to_str().unwrap().starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
 
     let line = gateway.call_line(|_| true).await;
     assert_eq!(line["rpc"], "Converse");
@@ -35,8 +35,8 @@ async fn converse_answers_with_text_usage_and_where_it_came_from() {
     assert_eq!(line["attempts"], 1);
     assert_eq!(line["region"], "us-east-1");
     assert!(line["duration_ms"].is_number() && line["first_event_ms"].is_number());
-    assert_eq!(line["input_tokens"], answer.usage.as_ref().unwrap().input_tokens.unwrap());
-    assert_eq!(line["output_tokens"], answer.usage.unwrap().output_tokens.unwrap());
+    assert_eq!(line["input_tokens"], response.usage.as_ref().unwrap().input_tokens.unwrap());
+    assert_eq!(line["output_tokens"], response.usage.unwrap().output_tokens.unwrap());
     let log = gateway.log.text();
     assert!(!log.contains("Hello") && !log.contains("secret"), "content or credentials in the log: {log}");
 }
@@ -89,9 +89,9 @@ async fn a_tool_conversation_runs_to_its_end() {
     let mut request = converse_stream("demo.model", "What is the weather in Paris?");
     request.tool_config = Some(tools);
 
-    let answer = client.converse_stream(request.clone()).await.unwrap().collect().await.unwrap();
-    assert_eq!(answer.stop_reason.as_deref(), Some("tool_use"));
-    let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
+    let response = client.converse_stream(request.clone()).await.unwrap().collect().await.unwrap();
+    assert_eq!(response.stop_reason.as_deref(), Some("tool_use"));
+    let Some(converse_output::Member::Message(message)) = response.output.unwrap().member else { panic!("no message") };
     let tool_use = message.content.iter().find_map(|block| match &block.member {
         Some(content_block::Member::ToolUse(tool_use)) => Some(tool_use.clone()),
         _ => None,
@@ -109,9 +109,9 @@ async fn a_tool_conversation_runs_to_its_end() {
     request.messages.push(message);
     let content = vec![ContentBlock { member: Some(content_block::Member::ToolResult(result)) }];
     request.messages.push(Message { role: Some("user".into()), content, ..Default::default() });
-    let answer = client.converse_stream(request).await.unwrap().collect().await.unwrap();
-    assert_eq!(answer.stop_reason.as_deref(), Some("end_turn"));
-    assert!(format!("{answer:?}").contains("21 degrees"));
+    let response = client.converse_stream(request).await.unwrap().collect().await.unwrap();
+    assert_eq!(response.stop_reason.as_deref(), Some("end_turn"));
+    assert!(format!("{response:?}").contains("21 degrees"));
 }
 
 #[tokio::test]
@@ -133,22 +133,22 @@ async fn an_image_of_20_mb_passes_and_arrives_as_it_was() {
 }
 
 #[tokio::test]
-async fn compressed_messages_are_taken_and_given() {
+async fn compressed_messages_are_accepted_and_sent() {
     let (_simulator, _gateway, client) = started().await;
     for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Zstd] {
         let mut client = client.clone().send_compressed(encoding).accept_compressed(encoding);
-        let answer = client.converse(converse("demo.model", &"again and ".repeat(100))).await.unwrap();
-        assert_eq!(answer.into_inner().stop_reason.as_deref(), Some("end_turn"));
+        let response = client.converse(converse("demo.model", &"again and ".repeat(100))).await.unwrap();
+        assert_eq!(response.into_inner().stop_reason.as_deref(), Some("end_turn"));
     }
 }
 
 #[tokio::test]
-async fn an_arn_is_asked_in_its_own_region() {
+async fn an_arn_is_called_in_its_own_region() {
     let (simulator, _gateway, mut client) = started().await;
     let arn = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.anthropic.claude";
     let response = client.converse(converse(arn, "Hi")).await.unwrap();
     assert_eq!(response.metadata().get("bedrock-grpc-region").unwrap(), "eu-central-1");
-    let asked = &simulator.requests()[0];
-    assert!(asked.headers["authorization"].to_str().unwrap().contains("/eu-central-1/bedrock/aws4_request"));
-    assert!(asked.path.contains("inference-profile%2Feu.anthropic.claude"), "{}", asked.path);
+    let sent = &simulator.requests()[0];
+    assert!(sent.headers["authorization"].to_str().unwrap().contains("/eu-central-1/bedrock/aws4_request"));
+    assert!(sent.path.contains("inference-profile%2Feu.anthropic.claude"), "{}", sent.path);
 }

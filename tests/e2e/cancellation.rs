@@ -1,9 +1,9 @@
-//! When the caller goes away, the connection to Bedrock closes at once: generation is paid by the token.
+//! When the caller leaves, the request to Bedrock ends at once, because generation is paid by the token.
 
 use crate::fixture::*;
 
 #[tokio::test]
-async fn a_caller_that_leaves_a_stream_closes_it_upstream() {
+async fn a_caller_that_leaves_a_stream_closes_the_upstream_stream() {
     let (simulator, gateway, mut client) = started().await;
     let mut open = simulator.open_streams();
     let mut stream = client.converse_stream(converse_stream("fault.stall.after.3", "Hi")).await.unwrap().into_inner();
@@ -18,7 +18,7 @@ async fn a_caller_that_leaves_a_stream_closes_it_upstream() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_before_the_first_event_closes_it_upstream() {
+async fn a_caller_that_leaves_before_the_first_event_closes_the_upstream_stream() {
     let (simulator, gateway, mut client) = started().await;
     let mut open = simulator.open_streams();
     let call = tokio::spawn(async move { client.converse_stream(converse_stream("fault.stall.after.0", "Hi")).await });
@@ -29,7 +29,7 @@ async fn a_caller_that_leaves_before_the_first_event_closes_it_upstream() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_a_unary_call_closes_it_upstream() {
+async fn a_caller_that_leaves_a_unary_call_closes_the_upstream_request() {
     let (simulator, gateway, mut client) = started().await;
     let mut open = simulator.open_requests();
     let call = tokio::spawn(async move { client.converse(converse("fault.stall", "Hi")).await });
@@ -40,10 +40,10 @@ async fn a_caller_that_leaves_a_unary_call_closes_it_upstream() {
 }
 
 #[tokio::test]
-async fn a_caller_whose_connection_breaks_closes_it_upstream() {
+async fn a_broken_caller_connection_closes_the_upstream_stream() {
     let (simulator, gateway, _) = started().await;
     let mut open = simulator.open_streams();
-    // A runtime of its own, so that the whole client goes away with its connection.
+    // The client has its own runtime, so that its connection closes with it.
     let address = format!("http://{}", gateway.address);
     let (started, has_started) = tokio::sync::oneshot::channel();
     let client = std::thread::spawn(move || {

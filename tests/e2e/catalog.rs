@@ -1,4 +1,4 @@
-//! The control plane's catalog: off unless it is asked for.
+//! The control plane, which is off by default.
 
 use bedrock_grpc_schema::control::v1::bedrock_service_client::BedrockServiceClient;
 use bedrock_grpc_schema::control::v1::*;
@@ -21,7 +21,7 @@ async fn with_control_plane() -> (Simulator, Gateway, BedrockServiceClient<Chann
 }
 
 #[tokio::test]
-async fn models_are_listed_and_told_about() {
+async fn models_are_listed_and_described() {
     let (simulator, gateway, mut client) = with_control_plane().await;
     let request = ListFoundationModelsRequest { by_provider: Some("Anthropic".into()), ..Default::default() };
     let response = client.list_foundation_models(request).await.unwrap();
@@ -38,7 +38,7 @@ async fn models_are_listed_and_told_about() {
 }
 
 #[tokio::test]
-async fn inference_profiles_are_listed_a_page_at_a_time() {
+async fn inference_profiles_are_listed_in_pages() {
     let (_simulator, _gateway, mut client) = with_control_plane().await;
     let (mut seen, mut next_token) = (Vec::new(), None);
     loop {
@@ -61,7 +61,7 @@ async fn inference_profiles_are_listed_a_page_at_a_time() {
 }
 
 #[tokio::test]
-async fn its_failures_are_statuses_with_details() {
+async fn control_plane_failures_have_error_details() {
     let (simulator, _gateway, mut client) = with_control_plane().await;
     simulator.script(Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, "not yours"));
     let status = client.list_foundation_models(ListFoundationModelsRequest::default()).await.unwrap_err();
@@ -71,7 +71,7 @@ async fn its_failures_are_statuses_with_details() {
 }
 
 #[tokio::test]
-async fn without_the_flag_it_is_neither_served_nor_listed() {
+async fn without_the_flag_the_control_plane_is_neither_served_nor_listed() {
     let (_simulator, gateway, _) = started().await;
     let mut client = BedrockServiceClient::new(gateway.channel().await);
     let status = client.list_foundation_models(ListFoundationModelsRequest::default()).await.unwrap_err();
@@ -92,8 +92,8 @@ async fn reflected(gateway: &Gateway) -> Vec<String> {
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let mut client = ServerReflectionClient::new(gateway.channel().await);
-    let mut answers = client.server_reflection_info(futures::stream::iter([request])).await.unwrap().into_inner();
-    match answers.message().await.unwrap().unwrap().message_response {
+    let mut responses = client.server_reflection_info(futures::stream::iter([request])).await.unwrap().into_inner();
+    match responses.message().await.unwrap().unwrap().message_response {
         Some(MessageResponse::ListServicesResponse(list)) => list.service.into_iter().map(|s| s.name).collect(),
         other => panic!("{other:?}"),
     }

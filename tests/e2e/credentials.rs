@@ -1,4 +1,4 @@
-//! The gateway's own identity, and the readiness that hangs on it.
+//! The gateway's AWS credentials, and the health status that depends on them.
 
 use bedrock_simulator::Answer;
 use http::StatusCode;
@@ -17,7 +17,7 @@ async fn health(gateway: &Gateway, service: &str) -> ServingStatus {
 }
 
 #[tokio::test]
-async fn health_serves_while_credentials_resolve() {
+async fn health_is_serving_while_credentials_resolve() {
     let (_simulator, gateway, _) = started().await;
     assert_eq!(health(&gateway, "").await, ServingStatus::Serving);
     assert_eq!(health(&gateway, SERVICE).await, ServingStatus::Serving);
@@ -27,7 +27,7 @@ async fn health_serves_while_credentials_resolve() {
 }
 
 #[tokio::test]
-async fn without_credentials_it_is_not_ready_and_says_so() {
+async fn without_credentials_health_is_not_serving_and_the_error_says_so() {
     let simulator = simulator().await;
     let gateway =
         Gateway::builder(&simulator).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY").start().await;
@@ -40,7 +40,7 @@ async fn without_credentials_it_is_not_ready_and_says_so() {
 }
 
 #[tokio::test]
-async fn credentials_that_bedrock_refuses_turn_readiness_off_after_one_reload() {
+async fn rejected_credentials_make_health_not_serving_after_one_reload() {
     let (simulator, gateway, mut client) = started().await;
     let mut watch = HealthClient::new(gateway.channel().await);
     let mut states = watch.watch(HealthCheckRequest { service: SERVICE.to_owned() }).await.unwrap().into_inner();
@@ -49,7 +49,7 @@ async fn credentials_that_bedrock_refuses_turn_readiness_off_after_one_reload() 
     assert_eq!(reason(&status), "GATEWAY_CREDENTIALS");
     assert_eq!(simulator.requests().len(), 2);
     assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
-    // A call that goes through turns it on again.
+    // A successful call makes it SERVING again.
     client.converse(converse("demo.model", "Hi")).await.unwrap();
     assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
 }
@@ -93,20 +93,20 @@ async fn a_bedrock_api_key_is_enough() {
 }
 
 #[tokio::test]
-async fn without_a_region_the_caller_learns_what_is_missing() {
+async fn without_a_region_the_error_says_what_is_missing() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).without("AWS_REGION").start().await;
     let mut client = gateway.client().await;
     let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert_eq!(reason(&status), "NO_REGION");
-    // An ARN brings its own.
+    // An ARN contains its Region.
     let arn = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x";
     client.converse(converse(arn, "Hi")).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_refusal_in_another_region_says_nothing_of_the_gateways_credentials() {
+async fn rejected_credentials_in_another_region_do_not_change_health() {
     let (simulator, gateway, mut client) = started().await;
     let arn = "arn:aws:bedrock:af-south-1:123456789012:inference-profile/x";
     for _ in 0..2 {

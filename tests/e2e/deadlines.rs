@@ -1,4 +1,4 @@
-//! The caller's `grpc-timeout` covers the whole call. The raw client does not act on it, so what is seen is the server's doing.
+//! The caller's `grpc-timeout` covers the whole call. The raw client has no timer of its own, so the server ends the call.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn a_stream_ends_at_the_deadline_on_both_sides() {
 }
 
 #[tokio::test]
-async fn the_deadline_never_comes_out_as_tonics_cancelled() {
+async fn an_expired_deadline_is_never_reported_as_cancelled() {
     let (_simulator, gateway, _) = started().await;
     let request = converse("fault.stall", "Hi");
     let timeouts: Vec<_> = (0..100).map(|i| format!("{}u", 1000 + i * 97)).collect();
@@ -46,7 +46,7 @@ async fn the_deadline_never_comes_out_as_tonics_cancelled() {
 #[tokio::test]
 async fn waiting_for_a_retry_never_passes_the_deadline() {
     let (simulator, gateway, _) = started().await;
-    // Bedrock asks for 10 s, the caller has 5: no use in waiting, so the caller learns at once what is the matter.
+    // Bedrock's Retry-After is 10 s and the caller's deadline is 5 s. Waiting is useless, so the call fails at once.
     let request = converse("fault.retry-after.10", "Hi");
     let status = with_timeout(&gateway, "Converse", "5S", &request).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "THROTTLING"));
@@ -54,7 +54,7 @@ async fn waiting_for_a_retry_never_passes_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_malformed_timeout_is_refused() {
+async fn a_malformed_timeout_is_rejected() {
     let (simulator, gateway, _) = started().await;
     for malformed in ["soon", "1", "S", "123456789S", "1x"] {
         let status = with_timeout(&gateway, "Converse", malformed, &converse("demo.model", "Hi")).await.status;
@@ -69,7 +69,7 @@ async fn a_malformed_timeout_is_refused() {
 }
 
 #[tokio::test]
-async fn a_long_deadline_is_none_in_practice() {
+async fn a_very_long_deadline_never_expires() {
     let (_simulator, gateway, mut client) = started().await;
     let ended = with_timeout(&gateway, "Converse", "99999999H", &converse("demo.model", "Hi")).await;
     assert_eq!(ended.status.code(), Code::Ok);
@@ -79,10 +79,10 @@ async fn a_long_deadline_is_none_in_practice() {
 }
 
 #[tokio::test]
-async fn a_caller_that_takes_nothing_is_held_to_its_deadline_too() {
+async fn the_deadline_holds_if_the_caller_does_not_read() {
     let (simulator, gateway, _) = started().await;
     let request = converse_stream("fault.stall.after.5", "Hi").encode_to_vec();
-    // Nobody releases capacity, and the window is too small for the first event: the server cannot send.
+    // The client releases no capacity, and the window is too small for the first event, so the server cannot send.
     let response = raw::raw_with_window(&gateway, "ConverseStream", &[("grpc-timeout", "300m")], &request, 1).await;
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
     gateway.call_line(|line| line["status"] == "DEADLINE_EXCEEDED").await;

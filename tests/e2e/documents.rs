@@ -1,4 +1,4 @@
-//! Documents come through as exact text, both ways.
+//! Documents are exact text in both directions.
 
 use bedrock_grpc_schema::runtime::v1::converse_response::AdditionalModelResponseFieldsForm as Fields;
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
@@ -24,16 +24,16 @@ fn with_tool(schema: &str) -> ConverseRequest {
 }
 
 #[tokio::test]
-async fn a_tools_schema_reaches_bedrock_letter_by_letter() {
+async fn a_tool_schema_reaches_bedrock_unchanged() {
     let (simulator, _gateway, mut client) = started().await;
-    simulator.script(short_answer());
+    simulator.script(short_response());
     client.converse(with_tool(TEXT)).await.unwrap();
     let body = String::from_utf8(simulator.requests()[0].body.to_vec()).unwrap();
     assert!(body.contains(&format!(r#""inputSchema":{{"json":{TEXT}}}"#)), "{body}");
 }
 
 #[tokio::test]
-async fn the_same_request_is_the_same_body_every_time_so_that_the_prompt_cache_hits() {
+async fn equal_requests_have_equal_bodies_so_that_the_prompt_cache_hits() {
     let (simulator, _gateway, mut client) = started().await;
     let mut request = with_tool(r#"{"type":"object","properties":{"b":{},"a":{},"d":{},"c":{}}}"#);
     let cache_point = CachePointBlock { r#type: Some("default".into()), ..Default::default() };
@@ -50,22 +50,22 @@ async fn the_same_request_is_the_same_body_every_time_so_that_the_prompt_cache_h
 }
 
 #[tokio::test]
-async fn a_tools_arguments_come_back_letter_by_letter() {
+async fn tool_arguments_reach_the_caller_unchanged() {
     let (simulator, _gateway, mut client) = started().await;
     let body = format!(
         r#"{{"output":{{"message":{{"role":"assistant","content":[{{"toolUse":{{"toolUseId":"i","name":"t","input":{TEXT}}}}}]}}}},"additionalModelResponseFields":{TEXT}}}"#
     );
     simulator.script(Answer::json(StatusCode::OK, body));
-    let answer = client.converse(converse("demo.model", "Hi")).await.unwrap().into_inner();
+    let response = client.converse(converse("demo.model", "Hi")).await.unwrap().into_inner();
     assert_eq!(
-        answer.additional_model_response_fields_form,
+        response.additional_model_response_fields_form,
         Some(Fields::AdditionalModelResponseFieldsJson(TEXT.to_owned()))
     );
-    let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
+    let Some(converse_output::Member::Message(message)) = response.output.unwrap().member else { panic!("no message") };
     let Some(content_block::Member::ToolUse(tool)) = &message.content[0].member else { panic!("no tool use") };
     assert_eq!(tool.input_form, Some(InputForm::InputJson(TEXT.to_owned())));
-    // The caller sends it back in the next turn.
-    simulator.script(short_answer());
+    // The caller sends it back in the next request.
+    simulator.script(short_response());
     let mut next = converse("demo.model", "Hi");
     next.messages.push(message);
     client.converse(next).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_tools_arguments_come_back_letter_by_letter() {
 }
 
 #[tokio::test]
-async fn an_events_document_comes_back_letter_by_letter() {
+async fn a_document_in_an_event_reaches_the_caller_unchanged() {
     let (simulator, _gateway, mut client) = started().await;
     let stop = format!(r#"{{"stopReason":"end_turn","additionalModelResponseFields":{TEXT}}}"#);
     simulator.script(Answer::events([frames::event("messageStop", stop.as_bytes())]));

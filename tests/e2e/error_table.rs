@@ -1,4 +1,4 @@
-//! The error table, row by row, in every phase: as an HTTP answer, as a stream's first frame, in mid-stream.
+//! The error table, row by row, in every phase: as an HTTP response, as the first frame of a stream, and after events.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tonic_types::ErrorDetails;
 use crate::fixture::dynamic::Dynamic;
 use crate::fixture::*;
 
-/// What `grpc-retry-pushback-ms` says.
+/// The value of `grpc-retry-pushback-ms`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Pushback {
     None,
@@ -21,15 +21,15 @@ enum Pushback {
 }
 use Pushback::{Delay, None as Nothing, Stop};
 
-/// A row of the table: the simulator's fault, and what the caller sees of it.
+/// A row of the table: the simulator's fault, and the error that the caller gets.
 struct Row {
     fault: &'static str,
     code: Code,
     reason: &'static str,
     pushback: Pushback,
-    /// How often Bedrock is asked, as long as nothing has come.
+    /// Number of requests to Bedrock, while no event has arrived.
     attempts: u32,
-    /// The details beyond ErrorInfo, RequestInfo and RetryInfo.
+    /// Checks the details other than ErrorInfo, RequestInfo and RetryInfo.
     also: fn(&ErrorDetails) -> bool,
 }
 
@@ -88,7 +88,7 @@ const ROWS: &[Row] = &[
     row("invalid-signature", Code::Unavailable, "GATEWAY_CREDENTIALS", Stop, 2, any),
 ];
 
-/// Rows that exist as HTTP answers only.
+/// Rows that exist only as HTTP responses.
 const HTTP_ROWS: &[Row] = &[
     row("unknown", Code::Unknown, "TEAPOT", Nothing, 1, any),
     row("http-400", Code::InvalidArgument, "HTTP_400", Nothing, 1, any),
@@ -106,7 +106,7 @@ const HTTP_ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// Everything about a status that does not depend on the phase.
+    /// Checks everything in a status that does not depend on the phase.
     fn check(&self, status: &Status, phase: &str, attempts: u32) {
         let context = format!("{} in {phase}: {status:?}", self.fault);
         assert_eq!(status.code(), self.code, "{context}");
@@ -138,7 +138,7 @@ impl Row {
     }
 }
 
-/// The unary operations that name a model, with requests that the simulator takes.
+/// The unary operations that name a model, with requests that the simulator accepts.
 fn unary(model: &str) -> [(&'static str, Value); 4] {
     let messages = json!([{"role": "user", "content": [{"text": "Hi"}]}]);
     let output = json!({"s3OutputDataConfig": {"s3Uri": "s3://bucket/videos"}});
@@ -150,7 +150,7 @@ fn unary(model: &str) -> [(&'static str, Value); 4] {
     ]
 }
 
-/// The streaming ones.
+/// The streaming operations that name a model.
 fn streaming(model: &str) -> [(&'static str, Value); 2] {
     let messages = json!([{"role": "user", "content": [{"text": "Tell me more"}]}]);
     [
@@ -159,7 +159,7 @@ fn streaming(model: &str) -> [(&'static str, Value); 2] {
     ]
 }
 
-/// Calls every operation with every row's fault, all at once, and checks what comes of it.
+/// Calls every operation with every row's fault, all at the same time, and checks the errors.
 async fn check(
     rows: impl Iterator<Item = &'static Row>,
     suffix: &str,
@@ -179,14 +179,14 @@ async fn check(
             let status = client.call(operation, &request).await.expect_err(&format!("{operation} {model} succeeded"));
             row.check(&status, phase, attempts);
             assert_eq!(info(&status, "operation"), operation);
-            assert_eq!(asked(simulator, operation, &model), attempts as usize, "{operation} {model}");
+            assert_eq!(request_count(simulator, operation, &model), attempts as usize, "{operation} {model}");
         }
     });
     join_all(checks).await;
 }
 
-/// How often the simulator was asked for exactly this model by this operation.
-fn asked(simulator: &Simulator, operation: &str, model: &str) -> usize {
+/// Number of requests that the simulator received for exactly this model and operation.
+fn request_count(simulator: &Simulator, operation: &str, model: &str) -> usize {
     let path = match operation {
         "Converse" => format!("/model/{model}/converse"),
         "ConverseStream" => format!("/model/{model}/converse-stream"),
@@ -208,7 +208,7 @@ async fn every_row_holds_for_unary_calls() {
 
 #[tokio::test]
 async fn every_row_holds_for_streams_before_their_headers() {
-    // ModelStreamErrorException exists within streams only.
+    // ModelStreamErrorException exists only inside streams.
     let rows = ROWS.iter().chain(HTTP_ROWS).filter(|row| !row.fault.contains("stream-error"));
     check(rows, "", |model| streaming(model).into(), "request", |row| row.attempts).await;
 }
@@ -219,12 +219,12 @@ async fn every_row_holds_for_a_streams_first_frame_and_is_retried() {
 }
 
 #[tokio::test]
-async fn every_row_holds_in_mid_stream_and_is_not_retried() {
+async fn every_row_holds_after_events_and_is_not_retried() {
     check(ROWS.iter(), ".after.3", |model| streaming(model).into(), "stream", |_| 1).await;
 }
 
 #[tokio::test]
-async fn operations_without_a_model_fail_by_the_same_table() {
+async fn operations_without_a_model_use_the_same_error_table() {
     let (simulator, gateway, _) = started().await;
     let client = Dynamic::new(gateway.channel().await);
     let arn = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghijkl";

@@ -1,4 +1,4 @@
-//! What a failure tells, beyond the table: the delay, the field, the members; and what is refused before Bedrock is asked.
+//! Errors beyond the table: the delay, the field, the members of an exception, and requests that the gateway rejects itself.
 
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ async fn an_error_frame_is_an_exception_too() {
 }
 
 #[tokio::test]
-async fn a_delay_that_bedrock_gives_is_passed_on() {
+async fn bedrocks_retry_after_reaches_the_caller() {
     let (_simulator, _gateway, mut client) = started().await;
-    // Longer than we wait ourselves, so Bedrock is asked once.
+    // The delay is longer than the gateway waits, so there is one request.
     let status = client.converse(converse("fault.retry-after.45", "Hi")).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(info(&status, "attempts"), "1");
@@ -46,17 +46,17 @@ async fn a_validation_exception_names_its_field() {
 }
 
 #[tokio::test]
-async fn account_ids_are_redacted_unless_asked_for() {
+async fn account_ids_are_redacted_unless_upstream_messages_are_exposed() {
     let simulator = simulator().await;
     let message = "User: arn:aws:sts::123456789012:assumed-role/Admin/me is not authorized";
-    let answer = || Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, message);
+    let response = || Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, message);
     for (exposed, flags) in [(false, &[][..]), (true, &["--expose-upstream-messages"][..])] {
         let gateway = flags.iter().fold(Gateway::builder(&simulator), |builder, flag| builder.arg(flag)).start().await;
-        simulator.script(answer());
+        simulator.script(response());
         let status = gateway.client().await.converse(converse("demo.model", "Hi")).await.unwrap_err();
         assert_eq!(status.message().contains("123456789012"), exposed, "{}", status.message());
         assert_eq!(status.message().contains("Admin"), exposed, "{}", status.message());
-        // Our own log has it in full.
+        // The gateway's log has the complete text.
         let line = gateway.call_line(|_| true).await;
         assert!(line["error"].as_str().unwrap().contains("123456789012"), "{line}");
     }
@@ -76,7 +76,7 @@ async fn long_and_foreign_messages_fit_the_trailers() {
 }
 
 #[tokio::test]
-async fn bad_input_is_refused_with_its_field_and_bedrock_is_not_asked() {
+async fn invalid_input_is_rejected_with_its_field_and_no_request_is_sent() {
     let (simulator, _gateway, mut client) = started().await;
     let block = |member| ConverseRequest {
         messages: vec![Message {
@@ -123,13 +123,13 @@ async fn bad_input_is_refused_with_its_field_and_bedrock_is_not_asked() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_data_loss() {
+async fn an_unreadable_response_is_data_loss() {
     let (simulator, gateway, mut client) = started().await;
     for body in ["{\"stopReason\": {\"secret\": 1}}", "secret", ""] {
         simulator.script(Answer::json(StatusCode::OK, body));
         let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::DataLoss, "DATA_LOSS"), "{body}");
-        // The answer is paid for; asking again would be paid again.
+        // The response is paid for, and a retry would be paid again.
         assert_eq!(info(&status, "attempts"), "1");
         assert!(!format!("{status:?}").contains("secret"));
     }
@@ -138,7 +138,7 @@ async fn an_answer_that_cannot_be_read_is_data_loss() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_unavailable() {
+async fn a_truncated_response_is_unavailable() {
     let (simulator, _gateway, mut client) = started().await;
     for _ in 0..3 {
         simulator.script(Answer::json(StatusCode::OK, "{\"stopReason\":").then(Chunk::Cut));
@@ -149,7 +149,7 @@ async fn an_answer_that_breaks_off_is_unavailable() {
 }
 
 #[tokio::test]
-async fn an_exceptions_members_are_told() {
+async fn members_of_an_exception_are_in_the_error_details() {
     let (simulator, _gateway, mut client) = started().await;
     let payload = br#"{"message":"m","originalStatusCode":429,"originalMessage":"slow"}"#;
     let start = frames::event("messageStart", br#"{"role":"assistant"}"#);
@@ -163,7 +163,7 @@ async fn an_exceptions_members_are_told() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_unavailable_and_was_tried_three_times() {
+async fn an_unreachable_endpoint_is_unavailable_after_three_attempts() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -176,7 +176,7 @@ async fn nobody_listening_is_unavailable_and_was_tried_three_times() {
 }
 
 #[tokio::test]
-async fn whatever_the_caller_writes_the_trailers_stay_small() {
+async fn long_values_of_the_caller_do_not_make_trailers_large() {
     let (simulator, gateway, mut client) = started().await;
     let long = "k".repeat(60_000);
     let mut request = converse("demo.model", "Hi");
@@ -184,7 +184,7 @@ async fn whatever_the_caller_writes_the_trailers_stay_small() {
     let status = client.converse(request).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(!status.message().is_empty() && status.details().len() < 6000, "{}", status.details().len());
-    // A key is the caller's, and so is in no log.
+    // The key belongs to the caller, so it is in no log.
     let line = gateway.call_line(|line| line["reason"] == "VALIDATION").await;
     assert!(!line.to_string().contains("kkk"), "{line}");
     let path = format!("1 error at messages.0.content.{}", "9.".repeat(20_000));
@@ -197,7 +197,7 @@ async fn whatever_the_caller_writes_the_trailers_stay_small() {
 }
 
 #[tokio::test]
-async fn an_arn_with_a_region_that_is_none_is_bedrocks_to_refuse() {
+async fn an_arn_with_an_invalid_region_is_rejected_by_bedrock() {
     let (simulator, _gateway, mut client) = started().await;
     for region in ["not a region", "x@127.0.0.1/", "US-EAST-1", ""] {
         let arn = format!("arn:aws:bedrock:{region}:123456789012:inference-profile/x");
@@ -209,7 +209,7 @@ async fn an_arn_with_a_region_that_is_none_is_bedrocks_to_refuse() {
 }
 
 #[tokio::test]
-async fn a_unary_call_that_is_never_answered_ends() {
+async fn a_unary_call_without_a_response_ends_by_timeout() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--response-timeout").arg("50ms").start().await;
     let status = gateway.client().await.converse(converse("fault.stall", "Hi")).await.unwrap_err();
@@ -218,7 +218,7 @@ async fn a_unary_call_that_is_never_answered_ends() {
 }
 
 #[tokio::test]
-async fn help_and_resource_name_what_the_operation_is_about() {
+async fn help_and_resource_info_name_the_resource_of_the_operation() {
     let (simulator, gateway, _) = started().await;
     let client = Dynamic::new(gateway.channel().await);
     for (operation, request, action, kind) in [

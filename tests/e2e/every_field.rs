@@ -1,6 +1,6 @@
-//! Every field that AWS's model has, one at a time, through the gateway: as a request, as an answer, as an event. The
-//! fields come from AWS's facts, and the messages are read by the descriptor alone, so that neither a missing field nor a
-//! mistake in the codec can hide.
+//! Every field of AWS's model, one at a time, through the gateway: in requests, responses and events. The fields come from
+//! the facts of AWS's model, and the messages are read by the descriptor alone. So the test finds a missing field, and also a
+//! mistake in the codec.
 
 use bedrock_simulator::{Answer, frames};
 use http::StatusCode;
@@ -10,7 +10,8 @@ use crate::fixture::dynamic::Dynamic;
 use crate::fixture::*;
 use crate::support::aws_model::AwsModel;
 
-/// The operations whose bodies are JSON both ways, and what each request of theirs needs besides the field under test.
+/// The operations whose request and response bodies are JSON, with the members that each request needs in addition to the
+/// field under test.
 fn operations() -> [(&'static str, Value); 8] {
     let model = json!({"modelId": "demo.model"});
     [
@@ -47,11 +48,11 @@ async fn every_field_of_a_request_reaches_bedrock() {
             simulator.script(if operation == "ConverseStream" {
                 Answer::events(stream_frames(0))
             } else {
-                short_answer()
+                short_response()
             });
             let request = merged(&base, &field);
-            let asked = client.call(operation, &request).await;
-            asked.unwrap_or_else(|status| panic!("{operation}{path}: {status:?}"));
+            let outcome = client.call(operation, &request).await;
+            outcome.unwrap_or_else(|status| panic!("{operation}{path}: {status:?}"));
             let sent: Value = serde_json::from_slice(&simulator.requests().last().unwrap().body).unwrap();
             let in_body = |name: &String| model.shape(shape).members[name].location.is_none();
             let body = request.as_object().unwrap().iter().filter(|(name, _)| in_body(name));
@@ -63,7 +64,7 @@ async fn every_field_of_a_request_reaches_bedrock() {
 }
 
 #[tokio::test]
-async fn every_field_of_an_answer_reaches_the_caller() {
+async fn every_field_of_a_response_reaches_the_caller() {
     let (simulator, gateway, _) = started().await;
     let (model, client) = (AwsModel::load("bedrock-runtime"), Dynamic::new(gateway.channel().await));
     for (operation, request) in operations().into_iter().filter(|(name, _)| *name != "ConverseStream") {
@@ -71,9 +72,9 @@ async fn every_field_of_an_answer_reaches_the_caller() {
         assert!(fields.len() > 1, "{operation}: {}", fields.len());
         for (path, json) in fields {
             simulator.script(Answer::json(StatusCode::OK, json.to_string()));
-            let answer = client.call(operation, &request).await;
+            let response = client.call(operation, &request).await;
             assert_eq!(
-                answer.unwrap_or_else(|status| panic!("{operation}{path}: {status:?}")),
+                response.unwrap_or_else(|status| panic!("{operation}{path}: {status:?}")),
                 [json],
                 "{operation}{path}"
             );

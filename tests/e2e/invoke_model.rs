@@ -29,19 +29,19 @@ fn claude(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_body_passes_untouched_both_ways() {
+async fn a_body_is_unchanged_in_both_directions() {
     let (simulator, _gateway, mut client) = started().await;
     let odd = Bytes::from_static(b"\x00not json \xff\xfe");
     simulator.script(Answer::json(StatusCode::OK, odd.clone()));
-    let answer = client.invoke_model(invoke("demo.model", odd.clone())).await.unwrap().into_inner();
-    assert_eq!(answer.body.unwrap(), odd);
+    let response = client.invoke_model(invoke("demo.model", odd.clone())).await.unwrap().into_inner();
+    assert_eq!(response.body.unwrap(), odd);
     assert_eq!(simulator.requests()[0].body, odd);
     assert_eq!(simulator.requests()[0].path, "/model/demo.model/invoke");
     assert_eq!(simulator.requests()[0].headers["content-type"], "application/json");
 }
 
 #[tokio::test]
-async fn members_that_aws_binds_to_headers_are_headers() {
+async fn members_that_aws_binds_to_headers_are_sent_as_headers() {
     let (simulator, _gateway, mut client) = started().await;
     let body = claude("Hi");
     simulator.script(
@@ -80,14 +80,14 @@ async fn members_that_aws_binds_to_headers_are_headers() {
     for (name, value) in [("input-token-count", "12"), ("output-token-count", "34"), ("invocation-latency", "56")] {
         assert_eq!(response.metadata().get(format!("x-amzn-bedrock-{name}")).unwrap(), value);
     }
-    let answer = response.into_inner();
-    assert_eq!(answer.performance_config_latency.as_deref(), Some("optimized"));
-    assert_eq!(answer.service_tier.as_deref(), Some("flex"));
-    assert_eq!(answer.content_type.as_deref(), Some("application/json"));
+    let response = response.into_inner();
+    assert_eq!(response.performance_config_latency.as_deref(), Some("optimized"));
+    assert_eq!(response.service_tier.as_deref(), Some("flex"));
+    assert_eq!(response.content_type.as_deref(), Some("application/json"));
 }
 
 #[tokio::test]
-async fn a_member_that_cannot_be_a_header_is_refused() {
+async fn a_member_that_cannot_be_a_header_is_rejected() {
     let (simulator, _gateway, mut client) = started().await;
     let request = InvokeModelRequest { accept: Some("a\nb".into()), ..invoke(CLAUDE, "{}") };
     let status = client.invoke_model(request).await.unwrap_err();
@@ -97,7 +97,7 @@ async fn a_member_that_cannot_be_a_header_is_refused() {
 }
 
 #[tokio::test]
-async fn usage_is_in_the_log_though_the_body_is_the_models_own() {
+async fn invoke_model_usage_is_logged() {
     let (_simulator, gateway, mut client) = started().await;
     client.invoke_model(invoke(CLAUDE, claude("Hello there"))).await.unwrap();
     let line = gateway.call_line(|line| line["rpc"] == "InvokeModel").await;
@@ -111,22 +111,22 @@ async fn usage_is_in_the_log_though_the_body_is_the_models_own() {
 }
 
 #[tokio::test]
-async fn embeddings_and_images_come_as_the_models_make_them() {
+async fn embeddings_and_images_reach_the_caller_unchanged() {
     let (_simulator, _gateway, mut client) = started().await;
     let body = json!({"inputText": "a text", "dimensions": 256, "normalize": true}).to_string();
-    let answer = client.invoke_model(invoke("amazon.titan-embed-text-v2:0", body)).await.unwrap().into_inner();
-    let vector: Value = serde_json::from_slice(&answer.body.unwrap()).unwrap();
+    let response = client.invoke_model(invoke("amazon.titan-embed-text-v2:0", body)).await.unwrap().into_inner();
+    let vector: Value = serde_json::from_slice(&response.body.unwrap()).unwrap();
     assert_eq!(vector["embedding"].as_array().unwrap().len(), 256);
     let body = json!({"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a cat"}}).to_string();
-    let answer = client.invoke_model(invoke("amazon.nova-canvas-v1:0", body)).await.unwrap().into_inner();
-    let images: Value = serde_json::from_slice(&answer.body.unwrap()).unwrap();
+    let response = client.invoke_model(invoke("amazon.nova-canvas-v1:0", body)).await.unwrap().into_inner();
+    let images: Value = serde_json::from_slice(&response.body.unwrap()).unwrap();
     assert!(images["images"][0].as_str().unwrap().starts_with("iVBORw0KGgo"), "no PNG");
     let status = client.invoke_model(invoke(CLAUDE, r#"{"nonsense":1}"#)).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "VALIDATION"));
 }
 
 #[tokio::test]
-async fn a_streams_chunks_come_as_they_are_and_what_stands_beside_it_is_metadata() {
+async fn chunks_are_unchanged_and_response_headers_become_metadata() {
     let (simulator, _gateway, mut client) = started().await;
     let chunk = |bytes: &str| frames::event("chunk", json!({"bytes": bytes, "p": "abc"}).to_string().as_bytes());
     simulator.script(
@@ -146,7 +146,7 @@ async fn a_streams_chunks_come_as_they_are_and_what_stands_beside_it_is_metadata
 }
 
 #[tokio::test]
-async fn an_end_between_two_chunks_is_an_end_and_anything_else_is_truncation() {
+async fn a_stream_may_end_between_two_chunks_and_any_other_end_is_truncation() {
     let (simulator, _gateway, mut client) = started().await;
     for (fault, end) in [
         ("fault.truncate.after.2", Ok(())),

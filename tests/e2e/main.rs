@@ -1,4 +1,4 @@
-//! End to end: the real binary, real sockets, real clients; Bedrock is the simulator.
+//! End-to-end tests: the real binary, real sockets, real clients. The simulator takes Bedrock's place.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test speaks by panicking")]
 

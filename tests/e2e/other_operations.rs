@@ -13,7 +13,7 @@ const ARN: &str = "arn:aws:bedrock:eu-west-1:123456789012:async-invoke/abcdefghi
 async fn count_tokens_counts_what_converse_reports() {
     let (_simulator, gateway, mut client) = started().await;
     let converse = json!({"messages": [{"role": "user", "content": [{"text": "How many tokens is this?"}]}]});
-    let answers = Dynamic::new(gateway.channel().await)
+    let responses = Dynamic::new(gateway.channel().await)
         .call("CountTokens", &json!({"modelId": "demo.model", "input": {"converse": converse}}))
         .await
         .unwrap();
@@ -23,7 +23,7 @@ async fn count_tokens_counts_what_converse_reports() {
         .unwrap()
         .into_inner()
         .usage;
-    assert_eq!(answers[0]["inputTokens"], usage.unwrap().input_tokens.unwrap());
+    assert_eq!(responses[0]["inputTokens"], usage.unwrap().input_tokens.unwrap());
 }
 
 #[tokio::test]
@@ -31,8 +31,8 @@ async fn a_guardrail_intervenes() {
     let (simulator, gateway, _) = started().await;
     let client = Dynamic::new(gateway.channel().await);
     let apply = |text: &str| json!({"guardrailIdentifier": "gr1", "guardrailVersion": "1", "source": "INPUT", "content": [{"text": {"text": text}}]});
-    let answers = client.call("ApplyGuardrail", &apply("this is forbidden")).await.unwrap();
-    assert_eq!(answers[0]["action"], "GUARDRAIL_INTERVENED");
+    let responses = client.call("ApplyGuardrail", &apply("this is forbidden")).await.unwrap();
+    assert_eq!(responses[0]["action"], "GUARDRAIL_INTERVENED");
     assert_eq!(client.call("ApplyGuardrail", &apply("hello")).await.unwrap()[0]["action"], "NONE");
     assert_eq!(simulator.requests()[0].path, "/guardrail/gr1/version/1/apply");
     let missing = client.call("ApplyGuardrail", &json!({"guardrailIdentifier": "gr1"})).await.unwrap_err();
@@ -40,7 +40,7 @@ async fn a_guardrail_intervenes() {
 }
 
 #[tokio::test]
-async fn a_job_is_started_followed_and_listed() {
+async fn a_job_is_started_queried_and_listed() {
     let (simulator, gateway, _) = started().await;
     let client = Dynamic::new(gateway.channel().await);
     let start = json!({
@@ -71,7 +71,7 @@ async fn a_job_is_started_followed_and_listed() {
 }
 
 #[tokio::test]
-async fn a_job_without_a_token_gets_one_that_all_attempts_share() {
+async fn a_job_without_a_client_token_gets_one_that_all_attempts_share() {
     let (simulator, gateway, _) = started().await;
     let client = Dynamic::new(gateway.channel().await);
     let start = json!({
@@ -90,19 +90,19 @@ async fn a_job_without_a_token_gets_one_that_all_attempts_share() {
 #[tokio::test]
 async fn a_get_by_arn_goes_to_the_arns_region_without_a_body() {
     let (simulator, gateway, mut client) = started().await;
-    simulator.script(short_answer());
+    simulator.script(short_response());
     let response =
         client.get_async_invoke(GetAsyncInvokeRequest { invocation_arn: Some(ARN.to_owned()) }).await.unwrap();
     assert_eq!(response.metadata().get("bedrock-grpc-region").unwrap(), "eu-west-1");
-    let asked = &simulator.requests()[0];
-    assert_eq!((asked.method.as_str(), asked.body.len()), ("GET", 0));
-    assert!(asked.path.starts_with("/async-invoke/arn%3Aaws%3Abedrock"), "{}", asked.path);
+    let sent = &simulator.requests()[0];
+    assert_eq!((sent.method.as_str(), sent.body.len()), ("GET", 0));
+    assert!(sent.path.starts_with("/async-invoke/arn%3Aaws%3Abedrock"), "{}", sent.path);
     let line = gateway.call_line(|_| true).await;
     assert_eq!((line["rpc"].as_str(), line.get("model")), (Some("GetAsyncInvoke"), None));
 }
 
 #[tokio::test]
-async fn what_has_to_be_in_the_path_has_to_be_there() {
+async fn a_missing_path_member_is_rejected() {
     let (simulator, gateway, _) = started().await;
     let client = Dynamic::new(gateway.channel().await);
     for (rpc, field) in [

@@ -1,11 +1,11 @@
-//! The gateway's own retries: before the first event, and never more than three attempts.
+//! The gateway's own retries: only before the first event, and never more than three attempts.
 
 use tonic::Code;
 
 use crate::fixture::*;
 
 #[tokio::test]
-async fn a_passing_failure_is_not_seen_by_the_caller() {
+async fn a_temporary_failure_is_not_visible_to_the_caller() {
     let (simulator, _gateway, mut client) = started().await;
     let response = client.converse(converse("fault.flaky.2.service-unavailable", "Hi")).await.unwrap();
     assert_eq!(response.metadata().get("bedrock-grpc-attempts").unwrap(), "3");

@@ -11,7 +11,7 @@ use tonic::{Code, Status, Streaming};
 
 use crate::fixture::*;
 
-/// The events until the end, and the status that is it.
+/// Reads a stream to its end: the number of events, and the status.
 async fn drain(mut stream: Streaming<ConverseStreamResponse>) -> (usize, Result<(), Status>) {
     let mut events = 0;
     loop {
@@ -31,25 +31,25 @@ async fn broken(fault: &str) -> (usize, Status) {
 }
 
 #[tokio::test]
-async fn a_stream_that_ends_in_order_but_without_a_stop_reason_is_truncated() {
+async fn a_stream_that_ends_without_message_stop_is_truncated() {
     let (events, status) = broken("fault.truncate.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
     assert_eq!((info(&status, "phase").as_str(), info(&status, "events").as_str()), ("stream", "5"));
 }
 
 #[tokio::test]
-async fn a_stream_cut_within_a_frame_is_truncated() {
+async fn a_stream_cut_inside_a_frame_is_truncated() {
     let (events, status) = broken("fault.cut.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
 }
 
 #[tokio::test]
-async fn a_stream_cut_anywhere_within_a_frame_is_truncated() {
+async fn a_stream_cut_anywhere_inside_a_frame_is_truncated() {
     let (simulator, _gateway, mut client) = started().await;
     let frames = stream_frames(1);
     let last = frames.last().unwrap();
-    // In the prelude, right after it, in the headers, in the payload, before the last byte. After messageStop too: what
-    // was cut is usage.
+    // In the prelude, right after it, in the headers, in the payload, before the last byte. Also after messageStop, where the
+    // usage is cut off.
     for length in [1, 11, 12, 13, 40, last.len() - 1] {
         let mut cut = frames[..frames.len() - 1].to_vec();
         cut.push(last.slice(..length));
@@ -73,13 +73,13 @@ async fn a_frame_with_a_wrong_checksum_is_data_loss() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_no_json_is_data_loss() {
+async fn an_event_that_is_not_json_is_data_loss() {
     let (events, status) = broken("fault.garbage.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::DataLoss, "DATA_LOSS"));
 }
 
 #[tokio::test]
-async fn what_breaks_before_the_first_event_is_retried_and_fails_the_call() {
+async fn a_stream_that_breaks_before_the_first_event_is_retried_and_then_fails_the_call() {
     let (simulator, _gateway, mut client) = started().await;
     for (fault, code, attempts) in [
         ("fault.truncate.after.0", Code::Unavailable, 3),
@@ -95,7 +95,7 @@ async fn what_breaks_before_the_first_event_is_retried_and_fails_the_call() {
 }
 
 #[tokio::test]
-async fn a_stream_without_metadata_is_a_success_without_usage_and_counted() {
+async fn a_stream_without_metadata_is_ok_without_usage_and_is_counted() {
     let simulator = simulator().await;
     let collector = Collector::start().await;
     let gateway = Gateway::builder(&simulator).env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint).start().await;
@@ -138,11 +138,12 @@ async fn a_stream_that_does_not_start_ends_by_the_first_event_timeout() {
     simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();
 }
 
-/// A Bedrock that streams for as long as anybody takes it, and tells how many bytes had gone when nobody did for a second.
+/// An endpoint that streams without end. It reports the number of bytes that it had sent when the peer read nothing for a
+/// second.
 async fn endless() -> (String, oneshot::Receiver<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let (tell, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut request = [0; 4096];
@@ -159,27 +160,27 @@ async fn endless() -> (String, oneshot::Receiver<usize>) {
             }
             written += delta.len();
         }
-        tell.send(written).unwrap();
-        // Until the gateway closes it.
+        sender.send(written).unwrap();
+        // It ends when the gateway closes the connection.
         let _ = socket.read(&mut request).await;
     });
-    (endpoint, told)
+    (endpoint, receiver)
 }
 
 #[tokio::test]
 async fn a_stream_is_not_read_ahead_of_its_caller() {
-    let (endpoint, told) = endless().await;
+    let (endpoint, receiver) = endless().await;
     let gateway = Gateway::builder_for(&endpoint).start().await;
     let mut stream =
         gateway.client().await.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
-    // Nobody takes more, so Bedrock has to wait: the windows and socket buffers on the way hold a few megabytes.
-    let written = told.await.unwrap();
+    // The caller reads nothing more, so the endpoint has to wait. The windows and socket buffers hold a few megabytes.
+    let written = receiver.await.unwrap();
     assert!(written < 64 << 20, "{written} bytes were taken ahead of the caller");
 }
 
 #[tokio::test]
-async fn a_long_stream_comes_whole() {
+async fn a_long_stream_is_complete() {
     let (simulator, _gateway, mut client) = started().await;
     simulator.script(Answer::events(stream_frames(20_000)));
     let stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();

@@ -17,7 +17,7 @@ async fn traced() -> (bedrock_simulator::Simulator, Collector, Gateway) {
 }
 
 #[tokio::test]
-async fn a_call_is_a_server_span_in_the_callers_trace_with_a_client_span_and_its_attempts() {
+async fn a_call_has_a_server_span_in_the_callers_trace_a_client_span_and_attempt_spans() {
     let (_simulator, collector, gateway) = traced().await;
     let mut request = tonic::Request::new(converse_stream("fault.flaky.1.service-unavailable", "a secret"));
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -71,7 +71,7 @@ async fn a_call_is_a_server_span_in_the_callers_trace_with_a_client_span_and_its
 }
 
 #[tokio::test]
-async fn a_failed_call_says_so_in_its_spans() {
+async fn spans_of_a_failed_call_have_the_error() {
     let (_simulator, collector, gateway) = traced().await;
     let mut client = gateway.client().await;
     client.converse(converse("fault.model-timeout", "Hi")).await.unwrap_err();
@@ -84,7 +84,7 @@ async fn a_failed_call_says_so_in_its_spans() {
 }
 
 #[tokio::test]
-async fn a_stream_that_fails_midway_is_no_success_in_its_spans() {
+async fn spans_of_a_stream_that_fails_after_events_have_the_error() {
     let (_simulator, collector, gateway) = traced().await;
     let mut client = gateway.client().await;
     let mut stream =
@@ -106,7 +106,7 @@ async fn a_failed_call_is_logged_with_its_request_id_and_reason() {
 }
 
 #[tokio::test]
-async fn content_and_credentials_are_in_no_log_however_much_is_logged() {
+async fn content_and_credentials_are_in_no_log_at_any_level() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator)
         .env("RUST_LOG", "trace")

@@ -1,4 +1,4 @@
-//! Listening, reflection, the wire itself, and the end.
+//! Listening, reflection, raw HTTP/2, and shutdown.
 
 use std::future::Future as _;
 
@@ -40,7 +40,7 @@ async fn a_success_starts_with_headers_that_do_not_end_the_stream() {
 }
 
 #[tokio::test]
-async fn statuses_that_the_grpc_library_makes_get_details_too() {
+async fn statuses_made_by_tonic_get_details() {
     let (simulator, gateway, mut client) = started().await;
     let too_large = client.converse(converse("demo.model", &"x".repeat(33 << 20))).await.unwrap_err();
     assert_eq!((too_large.code(), reason(&too_large).as_str()), (Code::InvalidArgument, "MESSAGE_TOO_LARGE"));
@@ -62,7 +62,7 @@ async fn statuses_that_the_grpc_library_makes_get_details_too() {
 }
 
 #[tokio::test]
-async fn an_answer_too_large_for_a_message_says_so() {
+async fn a_response_above_the_message_limit_is_resource_exhausted() {
     let (simulator, _gateway, mut client) = started().await;
     let body = format!(r#"{{"output":{{"message":{{"content":[{{"text":"{}"}}]}}}}}}"#, "x".repeat(33 << 20));
     simulator.script(bedrock_simulator::Answer::json(http::StatusCode::OK, body));
@@ -71,7 +71,7 @@ async fn an_answer_too_large_for_a_message_says_so() {
 }
 
 #[tokio::test]
-async fn reflection_tells_the_schema_with_its_comments_in_both_versions() {
+async fn reflection_returns_the_schema_with_comments_in_both_versions() {
     let (_simulator, gateway, _) = started().await;
     macro_rules! reflect {
         ($version:ident) => {{
@@ -80,15 +80,15 @@ async fn reflection_tells_the_schema_with_its_comments_in_both_versions() {
             use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
             use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
             let mut client = ServerReflectionClient::new(gateway.channel().await);
-            let ask = |request| ServerReflectionRequest { host: String::new(), message_request: Some(request) };
+            let reflect = |request| ServerReflectionRequest { host: String::new(), message_request: Some(request) };
             let requests = [
-                ask(MessageRequest::ListServices(String::new())),
-                ask(MessageRequest::FileContainingSymbol("bedrock.runtime.v1.BedrockRuntimeService".into())),
+                reflect(MessageRequest::ListServices(String::new())),
+                reflect(MessageRequest::FileContainingSymbol("bedrock.runtime.v1.BedrockRuntimeService".into())),
             ];
-            let mut answers =
+            let mut responses =
                 client.server_reflection_info(futures::stream::iter(requests)).await.unwrap().into_inner();
             let Some(MessageResponse::ListServicesResponse(services)) =
-                answers.message().await.unwrap().unwrap().message_response
+                responses.message().await.unwrap().unwrap().message_response
             else {
                 panic!("no list")
             };
@@ -96,7 +96,7 @@ async fn reflection_tells_the_schema_with_its_comments_in_both_versions() {
             assert!(names.contains(&"bedrock.runtime.v1.BedrockRuntimeService".to_owned()), "{names:?}");
             assert!(names.contains(&"grpc.health.v1.Health".to_owned()), "{names:?}");
             let Some(MessageResponse::FileDescriptorResponse(files)) =
-                answers.message().await.unwrap().unwrap().message_response
+                responses.message().await.unwrap().unwrap().message_response
             else {
                 panic!("no file")
             };
@@ -117,8 +117,8 @@ async fn a_unix_socket_serves_and_a_stale_one_is_replaced() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let mut gateway = Gateway::builder(&simulator).env("BEDROCK_GRPC_LISTEN", listen).start().await;
     let client = bedrock_grpc_client::Client::connect(format!("unix:{listen}")).await.unwrap();
-    let answer = client.converse(converse("demo.model", "Hi")).await.unwrap();
-    assert!(answer.request_id().is_some());
+    let response = client.converse(converse("demo.model", "Hi")).await.unwrap();
+    assert!(response.request_id().is_some());
     assert!(UnixStream::connect(&path).await.is_ok());
     gateway.terminate();
     assert!(gateway.process.wait().await.unwrap().success());
@@ -126,7 +126,7 @@ async fn a_unix_socket_serves_and_a_stale_one_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_said_and_fails() {
+async fn an_address_in_use_is_reported_and_fails() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
@@ -155,7 +155,7 @@ async fn sigterm_lets_running_streams_finish_within_the_grace() {
     gateway.terminate();
     assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     drop(states);
-    // An idle connection is told to go, by GOAWAY with NO_ERROR, and so ends cleanly.
+    // An idle connection gets GOAWAY with NO_ERROR, so it ends cleanly.
     std::future::poll_fn(|cx| std::pin::Pin::new(&mut connection).poll(cx)).await.unwrap();
     while stream.message().await.unwrap().is_some() {}
     drop((stream, client, health));
@@ -164,7 +164,7 @@ async fn sigterm_lets_running_streams_finish_within_the_grace() {
 }
 
 #[tokio::test]
-async fn what_outlives_the_grace_ends_as_draining() {
+async fn calls_that_outlive_the_grace_period_end_as_draining() {
     let simulator = simulator().await;
     let mut gateway = Gateway::builder(&simulator).arg("--grace").arg("100ms").start().await;
     let mut client = gateway.client().await;
@@ -182,7 +182,7 @@ async fn what_outlives_the_grace_ends_as_draining() {
 }
 
 #[tokio::test]
-async fn neither_a_health_watch_nor_a_silent_connection_holds_it_up() {
+async fn health_watches_and_idle_connections_do_not_delay_shutdown() {
     let simulator = simulator().await;
     let mut gateway = Gateway::builder(&simulator).arg("--grace").arg("1h").start().await;
     let mut health = HealthClient::new(gateway.channel().await);

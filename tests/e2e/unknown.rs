@@ -1,4 +1,4 @@
-//! What AWS invented yesterday.
+//! Members, events and values that AWS has added and the schema does not know.
 
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::*;
@@ -8,10 +8,10 @@ use http::StatusCode;
 use crate::fixture::*;
 
 #[tokio::test]
-async fn a_block_that_nobody_knows_comes_through_word_for_word_and_goes_back_the_same_way() {
+async fn an_unknown_content_block_reaches_the_caller_and_goes_back_unchanged() {
     let (simulator, gateway, mut client) = started().await;
-    let answer = client.converse(converse("fault.unknown-block", "Hi")).await.unwrap().into_inner();
-    let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
+    let response = client.converse(converse("fault.unknown-block", "Hi")).await.unwrap().into_inner();
+    let Some(converse_output::Member::Message(message)) = response.output.unwrap().member else { panic!("no message") };
     let unknown = message.content.iter().find_map(|block| match &block.member {
         Some(content_block::Member::Unrecognized(document)) => Some(document.json.clone()),
         _ => None,
@@ -29,7 +29,7 @@ async fn a_block_that_nobody_knows_comes_through_word_for_word_and_goes_back_the
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_knows_comes_through_word_for_word() {
+async fn an_unknown_event_reaches_the_caller_unchanged() {
     let (_simulator, _gateway, mut client) = started().await;
     let mut stream = client.converse_stream(converse_stream("fault.unknown-event", "Hi")).await.unwrap().into_inner();
     let (mut unknown, mut stopped) = (Vec::new(), false);
@@ -43,17 +43,17 @@ async fn an_event_that_nobody_knows_comes_through_word_for_word() {
     assert!(stopped);
     assert_eq!(unknown.len(), 1);
     let value: serde_json::Value = serde_json::from_str(&unknown[0].json).unwrap();
-    assert_eq!(value["futureEvent"]["answer"], 42);
+    assert_eq!(value["futureEvent"]["response"], 42);
 }
 
 #[tokio::test]
-async fn a_value_outside_a_vocabulary_passes() {
+async fn an_unknown_enumeration_value_reaches_the_caller() {
     let (simulator, _gateway, mut client) = started().await;
     let body = r#"{"output":{"message":{"role":"narrator","content":[{"toolUse":{"toolUseId":"i","name":"t","input":{},"type":"tool_use"}}]}},"stopReason":"bored"}"#;
     simulator.script(Answer::json(StatusCode::OK, body));
-    let answer = client.converse(converse("demo.model", "Hi")).await.unwrap().into_inner();
-    assert_eq!(answer.stop_reason.as_deref(), Some("bored"));
-    let Some(converse_output::Member::Message(message)) = answer.output.unwrap().member else { panic!("no message") };
+    let response = client.converse(converse("demo.model", "Hi")).await.unwrap().into_inner();
+    assert_eq!(response.stop_reason.as_deref(), Some("bored"));
+    let Some(converse_output::Member::Message(message)) = response.output.unwrap().member else { panic!("no message") };
     assert_eq!(message.role.as_deref(), Some("narrator"));
     let Some(content_block::Member::ToolUse(tool)) = &message.content[0].member else { panic!("no tool use") };
     assert_eq!(tool.r#type.as_deref(), Some("tool_use"));

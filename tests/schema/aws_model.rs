@@ -1,4 +1,4 @@
-//! The descriptor against the facts of AWS's model.
+//! Compares the descriptor with the facts of AWS's model.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ fn services() -> Vec<&'static Service> {
     services
 }
 
-/// Whether the oneof is a union's. Other oneofs hold the two forms of a document.
+/// Whether the oneof belongs to a union. Other oneofs have the two forms of a document.
 fn holds_union(oneof: &OneofDescriptor) -> bool {
     oneof.fields().any(|f| f.name() == "unrecognized")
 }
 
-/// What is wrong with the schema, in AWS's names; and the number of members that were compared.
+/// The differences between schema and model, in AWS's names, and the number of members that were compared.
 #[derive(Default)]
 struct Comparison {
     seen: BTreeSet<String>,

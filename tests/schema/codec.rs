@@ -1,4 +1,4 @@
-//! What AWS's JSON and protobuf disagree about, case by case.
+//! Where AWS's JSON and protobuf differ, case by case.
 
 use bedrock_grpc_schema::json::{self, AwsJson, DocumentForm};
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
@@ -45,7 +45,7 @@ fn tool_use(input: InputForm) -> content_block::Member {
 }
 
 #[test]
-fn a_document_is_written_and_read_word_for_word() {
+fn a_document_is_written_and_read_unchanged() {
     let text = r#"{ "z":1, "a" : [1.0, 12345678901234567890, 1e400], "é":"\u00e9" }"#;
     let block = ToolUseBlock { input_form: Some(exact(text)), ..Default::default() };
     assert_eq!(encode(&block), format!(r#"{{"input":{text}}}"#));
@@ -54,7 +54,7 @@ fn a_document_is_written_and_read_word_for_word() {
 }
 
 #[test]
-fn a_value_is_written_sorted_and_integers_as_integers() {
+fn a_value_is_written_with_sorted_keys_and_integers_stay_integers() {
     let fields = [
         ("z", value(Kind::NumberValue(3.0))),
         ("a", value(Kind::NumberValue(0.5))),
@@ -74,7 +74,7 @@ fn a_value_is_written_sorted_and_integers_as_integers() {
 }
 
 #[test]
-fn a_bad_request_is_refused_with_the_fields_path() {
+fn an_invalid_request_is_rejected_with_the_path_of_the_field() {
     let cases = [
         (request(tool_use(exact("{nope"))), "messages[0].content[1].toolUse.inputJson"),
         (request(tool_use(exact(""))), "messages[0].content[1].toolUse.inputJson"),
@@ -129,7 +129,7 @@ fn a_bad_request_is_refused_with_the_fields_path() {
 }
 
 #[test]
-fn what_aws_binds_to_the_path_is_not_in_the_body() {
+fn members_in_the_path_are_not_in_the_body() {
     let request = ConverseRequest { model_id: Some("m".into()), ..Default::default() };
     assert_eq!(encode(&request), "{}");
 }
@@ -160,7 +160,7 @@ fn empty_structures_stay_and_unset_is_not_zero() {
 }
 
 #[test]
-fn null_is_absent_wherever_it_stands() {
+fn null_is_read_as_unset_everywhere() {
     let read: ConverseResponse = decode(
         r#"{"output":{"message":{"role":null,"content":[{"text":"a","image":null},null,{"text":null,"toolUse":{"name":"n","input":null}}]}},"metrics":null,"usage":{"cacheDetails":null,"inputTokens":3}}"#,
     );
@@ -188,7 +188,7 @@ fn decode_event(event: &str, payload: &str) -> (Option<Event>, Vec<String>) {
 }
 
 #[test]
-fn a_union_keeps_an_unknown_member_word_for_word_and_writes_it_back() {
+fn a_union_keeps_an_unknown_member_and_writes_it_back() {
     let text = r#"{"futureBlock":{"z": 1,"a":[12345678901234567890]}}"#;
     let (read, names) = decode_unknown::<ContentBlock>(text);
     assert_eq!(read.member, Some(content_block::Member::Unrecognized(unrecognized(text))));
@@ -197,7 +197,7 @@ fn a_union_keeps_an_unknown_member_word_for_word_and_writes_it_back() {
 }
 
 #[test]
-fn a_structure_keeps_unknown_members_word_for_word_and_writes_them_back() {
+fn a_structure_keeps_unknown_members_and_writes_them_back() {
     let text = r#"{"name":"n","input":{},"mood":{"z": 1, "a":[12345678901234567890]},"caf\u00e9":1.50}"#;
     let (read, names) = decode_unknown::<ToolUseBlock>(text);
     assert_eq!(read.name.as_deref(), Some("n"));
@@ -234,7 +234,7 @@ fn events_are_read_by_their_type_and_their_padding_is_left_out() {
 }
 
 #[test]
-fn an_unknown_event_is_kept_word_for_word() {
+fn an_unknown_event_is_kept_unchanged() {
     let (event, names) = decode_event("futureEvent", r#"{"a": 1,"p":"x"}"#);
     assert_eq!(event, Some(Event::Unrecognized(unrecognized(r#"{"futureEvent":{"a": 1,"p":"x"}}"#))));
     assert_eq!(names, ["futureEvent"]);
@@ -265,7 +265,7 @@ fn times_are_read_in_every_form_that_smithy_has() {
 }
 
 #[test]
-fn numbers_are_read_leniently_but_never_changed() {
+fn numbers_are_read_in_every_spelling_but_never_changed() {
     assert_eq!(decode::<ConverseMetrics>(r#"{"latencyMs":12.0}"#).latency_ms, Some(12));
     assert_eq!(decode::<ConverseMetrics>(r#"{"latencyMs":9007199254740993}"#).latency_ms, Some(9_007_199_254_740_993));
     for wrong in [r#"{"latencyMs":1.5}"#, r#"{"latencyMs":"1"}"#, r#"{"latencyMs":99999999999999999999}"#] {
@@ -275,7 +275,7 @@ fn numbers_are_read_leniently_but_never_changed() {
 }
 
 #[test]
-fn an_error_never_quotes_an_answer() {
+fn an_error_never_quotes_a_response() {
     for text in [
         r#"{"stopReason":{"secret":1}}"#,
         r#"{"usage":"secret"}"#,

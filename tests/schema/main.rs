@@ -1,4 +1,4 @@
-//! The schema crate on its own: against AWS's model, and as a codec.
+//! Tests of the schema crate: its agreement with AWS's model, and the codec.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test speaks by panicking")]
 

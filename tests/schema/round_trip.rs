@@ -1,4 +1,4 @@
-//! Any JSON that AWS's model allows comes back as it was: JSON -> message -> protobuf -> message -> JSON.
+//! Any JSON that AWS's model allows is the same after a round trip: JSON -> message -> protobuf -> message -> JSON.
 
 use bedrock_grpc_schema::json;
 use bedrock_grpc_schema::runtime::v1::{
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::aws_model::AwsModel;
 
-/// Any value of the shape, as Bedrock would write it.
+/// Any value of the shape, in Bedrock's spelling.
 fn value_of(model: &AwsModel, shape: &str) -> BoxedStrategy<Value> {
     let fact = model.shape(shape);
     match fact.kind.as_str() {
@@ -49,7 +49,7 @@ fn value_of(model: &AwsModel, shape: &str) -> BoxedStrategy<Value> {
         "string" => any::<String>().prop_map(Value::from).boxed(),
         "integer" => any::<i32>().prop_map(Value::from).boxed(),
         "long" => any::<i64>().prop_map(Value::from).boxed(),
-        // serde_json reads a float as a double: take those that are both.
+        // serde_json reads a float as a double, so use only values that are both.
         "float" => (-1000..1000_i16).prop_map(|n| json!(f64::from(n) / 8.0)).boxed(),
         "double" => (-1e9..1e9_f64).prop_map(Value::from).boxed(),
         "boolean" => any::<bool>().prop_map(Value::from).boxed(),
@@ -71,7 +71,7 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// What AWS has not invented yet.
+/// A member that AWS does not have.
 fn unknown() -> BoxedStrategy<Value> {
     document().prop_map(|value| json!({"aMemberOfTomorrow": value})).boxed()
 }
@@ -91,7 +91,7 @@ fn document() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Through the message and through protobuf, and back.
+/// Converts JSON to the message, to protobuf, and back.
 fn through<T>(value: &Value) -> Value
 where
     T: prost::Message + Default + json::AwsJson,
@@ -114,7 +114,7 @@ macro_rules! round_trips {
     };
 }
 
-// Every message that is a body. (ConverseStream's request differs from Converse's in its guardrail's members alone.)
+// Every message that is a body. (ConverseStream's request differs from Converse's only in the members of its guardrail.)
 round_trips! {
     a_converse_request_comes_through_unchanged: ConverseRequest,
     a_converse_stream_request_comes_through_unchanged: ConverseStreamRequest,

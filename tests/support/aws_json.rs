@@ -1,4 +1,4 @@
-//! The schema's mapping rules, read from descriptors alone: an independent statement of what the gateway's codec does.
+//! The mapping rules of the schema, from descriptors alone. The tests compare the gateway's codec with them.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) fn message(pool: &DescriptorPool, name: &str) -> MessageDescriptor {
     pool.get_message_by_name(&format!("bedrock.runtime.v1.{name}")).unwrap_or_else(|| panic!("no message {name}"))
 }
 
-/// The message that AWS's JSON stands for. Panics at what has no place in the schema.
+/// Makes the message from AWS's JSON. Panics at a member that has no field.
 pub(crate) fn fill(kind: &MessageDescriptor, value: &Value) -> DynamicMessage {
     let mut message = DynamicMessage::new(kind.clone());
     if kind.full_name() == "google.protobuf.Timestamp" {
@@ -50,7 +50,7 @@ pub(crate) fn fill(kind: &MessageDescriptor, value: &Value) -> DynamicMessage {
     message
 }
 
-/// The field that holds the exact text of the document `field`, if it is one.
+/// The field with the exact text of the document `field`, if `field` is a document.
 fn exact_text(kind: &MessageDescriptor, field: &FieldDescriptor) -> Option<FieldDescriptor> {
     let is_value = field.kind().as_message().is_some_and(|m| m.full_name() == "google.protobuf.Value");
     let name = if field.name() == "json" { "json_text".to_owned() } else { format!("{}_json", field.name()) };
@@ -91,7 +91,7 @@ fn fill_one(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
     }
 }
 
-/// The AWS JSON that a message stands for.
+/// Makes AWS's JSON from a message.
 pub(crate) fn read(message: &DynamicMessage) -> Value {
     let kind = message.descriptor();
     if kind.full_name() == "google.protobuf.Value" {

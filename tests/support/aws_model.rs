@@ -75,7 +75,7 @@ impl AwsModel {
         output.members.values().map(|m| m.shape.as_str()).find(|s| self.shape(s).eventstream)
     }
 
-    /// A JSON value of the shape for each way to set exactly one field of it, at whatever depth, with the field's path.
+    /// One JSON value of the shape for each of its fields, at any depth, in which only that field is set. Each has the field's path.
     pub(crate) fn one_field_at_a_time(&self, shape: &str) -> Vec<(String, Value)> {
         let fact = self.shape(shape);
         match fact.kind.as_str() {
@@ -87,7 +87,7 @@ impl AwsModel {
                     let values = self.one_field_at_a_time(&member.shape);
                     values.into_iter().map(move |(path, value)| (format!(".{name}{path}"), object(name, value)))
                 });
-                // An empty structure is one; an empty union is none.
+                // An empty structure is a value. An empty union is not.
                 let empty = (!fact.union && !fact.eventstream).then(|| (String::new(), json!({})));
                 empty.into_iter().chain(deep).collect()
             }
@@ -103,7 +103,7 @@ impl AwsModel {
         }
     }
 
-    /// `value` with the lists that AWS marks required: they are written even when empty.
+    /// Adds to `value` the lists that AWS marks required, which are written even when they are empty.
     pub(crate) fn with_required_lists(&self, shape: &str, value: Value) -> Value {
         let fact = self.shape(shape);
         match (fact.kind.as_str(), value) {
@@ -139,7 +139,7 @@ fn object(name: &str, value: Value) -> Value {
     Value::Object(Map::from_iter([(name.to_owned(), value)]))
 }
 
-/// A value that a wrong type, a rounded number or a lost byte would not survive.
+/// A value that shows a wrong type, a rounded number or a lost byte.
 fn leaf(kind: &str) -> Value {
     match kind {
         "string" => json!("a \"string\" \u{e9}\u{1f600}\n"),

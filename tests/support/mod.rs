@@ -1,5 +1,5 @@
-//! What the schema's and the server's tests share: the facts of AWS's model, and an independent reading of the schema's
-//! mapping rules.
+//! Shared by the tests of the schema and of the server: the facts of AWS's model, and the mapping rules of the schema from
+//! descriptors alone.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
