@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::Union;
 use serde_json::{Map, Value, json};
 
-use crate::support::aws_model::AwsModel;
+use crate::support::aws_model::{AwsModel, INVENTED};
 
 /// Any value of the shape, in Bedrock's spelling.
 fn value_of(model: &AwsModel, shape: &str) -> BoxedStrategy<Value> {
@@ -31,9 +31,11 @@ fn value_of(model: &AwsModel, shape: &str) -> BoxedStrategy<Value> {
                 let is_set = if required { Just(true).boxed() } else { proptest::bool::weighted(0.4).boxed() };
                 (Just(name), is_set, value)
             });
-            let some: Vec<_> = some.collect();
+            let invented = (Just(INVENTED.to_owned()), proptest::bool::weighted(0.2).boxed(), document().boxed());
+            let some: Vec<_> = some.chain([invented]).collect();
             some.prop_map(|members| {
-                let set = members.into_iter().filter(|(_, is_set, _)| *is_set);
+                // A null is no member, known or not.
+                let set = members.into_iter().filter(|(_, is_set, value)| *is_set && !value.is_null());
                 Value::Object(
                     set.map(|(name, _, value)| (name, value)).filter(|(_, v)| !is_empty_collection(v)).collect(),
                 )
@@ -73,7 +75,7 @@ fn base64(bytes: &[u8]) -> String {
 
 /// A member that AWS does not have.
 fn unknown() -> BoxedStrategy<Value> {
-    document().prop_map(|value| json!({"aMemberOfTomorrow": value})).boxed()
+    document().prop_map(|value| json!({INVENTED: value})).boxed()
 }
 
 fn document() -> impl Strategy<Value = Value> {

@@ -76,6 +76,7 @@ impl AwsModel {
     }
 
     /// One JSON value of the shape for each of its fields, at any depth, in which only that field is set. Each has the field's path.
+    /// Every structure and every union also has one for a member that AWS has not invented yet.
     pub(crate) fn one_field_at_a_time(&self, shape: &str) -> Vec<(String, Value)> {
         let fact = self.shape(shape);
         match fact.kind.as_str() {
@@ -89,7 +90,8 @@ impl AwsModel {
                 });
                 // An empty structure is a value. An empty union is not.
                 let empty = (!fact.union && !fact.eventstream).then(|| (String::new(), json!({})));
-                empty.into_iter().chain(deep).collect()
+                let invented = (format!(".{INVENTED}"), object(INVENTED, leaf("document")));
+                empty.into_iter().chain(deep).chain([invented]).collect()
             }
             "list" => {
                 let values = self.one_field_at_a_time(fact.element.as_ref().unwrap());
@@ -111,7 +113,10 @@ impl AwsModel {
                 let mut members: Map<_, _> = members
                     .into_iter()
                     .map(|(name, value)| {
-                        let value = self.with_required_lists(&fact.members[&name].shape, value);
+                        let value = match fact.members.get(&name) {
+                            Some(member) => self.with_required_lists(&member.shape, value),
+                            None => value,
+                        };
                         (name, value)
                     })
                     .collect();
@@ -134,6 +139,9 @@ impl AwsModel {
         }
     }
 }
+
+/// A member that AWS has not invented yet.
+pub(crate) const INVENTED: &str = "aMemberOfTomorrow";
 
 fn object(name: &str, value: Value) -> Value {
     Value::Object(Map::from_iter([(name.to_owned(), value)]))
