@@ -8,6 +8,8 @@ mod codec;
 mod lock;
 #[path = "build/operations.rs"]
 mod operations;
+#[path = "build/wire.rs"]
+mod wire;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -42,7 +44,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (package, code) in codecs {
         fs::write(out.join(format!("{package}.json.rs")), code)?;
     }
+    fs::write(out.join("wire.rs"), wire::write_tables(&set)?)?;
     tonic_prost_build::configure()
+        .codec_path("crate::codec::Codec")
         .bytes(".")
         .btree_map(".")
         .emit_rerun_if_changed(false)

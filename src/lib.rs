@@ -10,9 +10,11 @@
 //! gRPC response <--prost-- message <--json::decode-- AWS JSON body <-- Bedrock
 //! ```
 
+pub mod codec;
 pub mod grpc_timeout;
 pub mod json;
 pub mod operation;
+mod wire;
 
 /// `bedrock.control`: what may be called.
 pub mod control {
