@@ -73,6 +73,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     pub(crate) idle_timeout: Duration,
 
+    /// Accept requests with protobuf fields that this gateway does not know, and leave the fields out, as protobuf does by
+    /// default. The gateway rejects them otherwise, because a guardrail that is left out is not noticed. For a migration.
+    #[arg(long)]
+    pub(crate) ignore_unknown_fields: bool,
+
     /// Show callers Bedrock's messages without redaction, with the account ids and role names in their ARNs.
     #[arg(long)]
     pub(crate) expose_upstream_messages: bool,

@@ -160,15 +160,22 @@ async fn exceptions_before_and_inside_the_stream_become_statuses() {
 }
 
 #[tokio::test]
-async fn an_invalid_chunk_ends_the_call_and_names_its_field() {
+async fn a_message_that_cannot_be_sent_ends_the_call_with_its_field() {
     let (simulator, _ca, gateway) = over_tls().await;
-    let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
-    let member = Some(Input::Unrecognized(unrecognized(r#"{"later":{}}"#)));
-    caller.send(InvokeModelWithBidirectionalStreamRequest { model_id: None, member }).await.unwrap();
-    let status = next(&mut responses).await.unwrap_err();
-    assert_eq!(status.code(), Code::InvalidArgument);
-    assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, "unrecognized");
-    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    let later = Some(unrecognized(r#"{"later":{}}"#));
+    let part = BidirectionalInputPayloadPart { bytes: None, unrecognized: later.clone() };
+    for (model_id, member, field) in [
+        (None, Some(Input::Unrecognized(later.unwrap())), "unrecognized"),
+        (None, Some(Input::Chunk(part)), "chunk.unrecognized"),
+        (Some("another.model".to_owned()), chunk(b"one").member, "modelId"),
+    ] {
+        let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+        caller.send(InvokeModelWithBidirectionalStreamRequest { model_id, member }).await.unwrap();
+        let status = next(&mut responses).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, field);
+        simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    }
 }
 
 #[tokio::test]

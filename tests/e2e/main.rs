@@ -7,7 +7,9 @@ mod support;
 
 mod fixture;
 
+mod async_jobs;
 mod bidirectional;
+mod call_options;
 mod calls;
 mod cancellation;
 mod catalog;
@@ -25,3 +27,4 @@ mod streams;
 mod telemetry;
 mod transport;
 mod unknown;
+mod unknown_fields;

@@ -25,7 +25,9 @@ pub(super) fn watch_body(
     let call = &guard.0;
     if let Some(status) = Status::from_header_map(response.headers()) {
         if is_made_by_tonic(&status) {
-            return trailers_only_response(call, &Failure::Rpc(status));
+            // tonic keeps the status itself beside its headers, with the error that caused it.
+            let status = response.extensions().get::<Status>().cloned().unwrap_or(status);
+            return trailers_only_response(call, &Failure::from(status));
         }
         call.finish(status.code());
         return response;

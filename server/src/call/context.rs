@@ -46,6 +46,8 @@ pub(crate) struct CallContext {
     pub(crate) attempts: u32,
     /// Number of events that were sent to the caller.
     pub(crate) events: u64,
+    /// The `clientRequestToken` that the gateway generated for this call. A later call gets another one.
+    pub(crate) generated_request_token: Option<String>,
     /// Whether the caller sees Bedrock's messages without redaction (`--expose-upstream-messages`).
     pub(crate) expose_upstream_messages: bool,
 }

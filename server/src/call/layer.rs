@@ -12,6 +12,7 @@ use tower::{Layer, Service};
 use super::body::watch_body;
 use super::deadline::{Deadline, parse_grpc_timeout};
 use super::lifecycle::{Call, CancelledOnDrop};
+use super::options::{CallOptions, parse_call_options};
 use super::response::trailers_only_response;
 use super::settings::CallSettings;
 use super::shutdown::Shutdown;
@@ -77,12 +78,16 @@ where
         let expires_at = timeout.as_ref().ok().copied().flatten();
         let mut deadline = Deadline::at(expires_at);
         let (settings, shutdown) = (self.settings, self.shutdown.clone());
-        let call = Call::start(request.uri().path(), request.headers(), settings, shutdown, expires_at);
+        let (options, invalid_options) = match parse_call_options(request.headers()) {
+            Ok(options) => (options, None),
+            Err(failure) => (CallOptions::default(), Some(failure)),
+        };
+        let call = Call::start(request.uri().path(), request.headers(), settings, shutdown, expires_at, options);
         let guard = CancelledOnDrop(Arc::clone(&call));
         let rejection = match timeout {
             Err(failure) => Some(failure),
             Ok(_) if self.shutdown.draining.is_cancelled() => Some(Failure::Draining),
-            Ok(_) => None,
+            Ok(_) => invalid_options,
         };
         if let Some(failure) = rejection {
             return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));

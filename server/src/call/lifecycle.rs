@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 
 use super::context::{CallContext, Phase};
 use super::method_name::{full_method_name, operation_name};
+use super::options::CallOptions;
 use super::record::{CallRecord, FailureSummary};
 use super::settings::CallSettings;
 use super::shutdown::Shutdown;
@@ -21,6 +22,8 @@ use crate::telemetry::{CallSpans, log_call};
 pub(crate) struct Call {
     /// The settings that apply to this call.
     pub(crate) settings: CallSettings,
+    /// The caller's choices for this call.
+    pub(crate) options: CallOptions,
     /// Signals of the gateway's shutdown.
     pub(super) shutdown: Shutdown,
     /// The time at which the caller's deadline expires.
@@ -40,6 +43,7 @@ impl Call {
         settings: CallSettings,
         shutdown: Shutdown,
         deadline: Option<Instant>,
+        options: CallOptions,
     ) -> Arc<Self> {
         let context = CallContext {
             operation: operation_name(path).to_owned(),
@@ -48,6 +52,7 @@ impl Call {
         };
         Arc::new(Self {
             settings,
+            options,
             deadline,
             started: Instant::now(),
             _running: shutdown.running.token(),

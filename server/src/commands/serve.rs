@@ -37,6 +37,7 @@ pub(super) enum ServeError {
 /// [`ServeError`].
 pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let exporters = Exporters::start()?;
+    bedrock_grpc_schema::codec::ignore_unknown_fields(options.ignore_unknown_fields);
     let calls = CallSettings {
         timeouts: Timeouts {
             first_event: options.first_event_timeout,

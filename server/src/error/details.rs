@@ -10,6 +10,7 @@ use super::classification::Classification;
 use super::failure::Failure;
 use super::field::find_field_path;
 use super::redact::redact_arns;
+use super::status::sent_request_token;
 use crate::call::{CallContext, Phase};
 
 /// `ErrorInfo.domain`.
@@ -37,6 +38,9 @@ pub(super) fn error_details(
     match (failure, classification.code) {
         (Failure::Invalid { field, problem }, _) => {
             details.add_bad_request_violation(truncate_256(field), truncate_256(problem));
+        }
+        (Failure::UnknownField(field), _) => {
+            details.add_bad_request_violation(truncate_256(&field.path), message);
         }
         (Failure::MalformedTimeout, _) => {
             details.add_bad_request_violation("grpc-timeout", message);
@@ -82,6 +86,7 @@ fn error_info_metadata(
     optional("model_id", context.model_id.as_deref());
     optional("region", context.region.as_deref());
     optional("aws_request_id", context.request_id.as_deref());
+    optional("client_request_token", sent_request_token(context));
     if let Failure::Exception(e) = failure {
         optional("aws_error_code", e.name.as_deref());
         optional("original_status_code", e.original_status_code.map(|c| c.to_string()).as_deref());

@@ -1,7 +1,9 @@
 //! Everything that can make a call fail.
 
+use std::error::Error as _;
 use std::time::Duration;
 
+use bedrock_grpc_schema::codec::UnknownField;
 use bedrock_grpc_schema::json;
 
 use super::exception::Exception;
@@ -20,6 +22,9 @@ pub(crate) enum Failure {
         /// What is wrong with the value.
         problem: String,
     },
+    /// The request has a protobuf field that this gateway does not know. Nothing was sent to Bedrock.
+    #[error(transparent)]
+    UnknownField(UnknownField),
     /// Neither the gateway's configuration nor the model id names an AWS Region.
     #[error("the gateway has no AWS Region configured (AWS_REGION, --region, a profile), and the model id names none")]
     NoRegion,
@@ -78,5 +83,15 @@ impl From<json::Invalid> for Failure {
 impl From<json::Undecodable> for Failure {
     fn from(undecodable: json::Undecodable) -> Self {
         Self::Undecodable(undecodable.to_string())
+    }
+}
+
+impl From<tonic::Status> for Failure {
+    /// The failure behind a status that tonic, or the codec that it calls, made.
+    fn from(status: tonic::Status) -> Self {
+        match status.source().and_then(|source| source.downcast_ref::<UnknownField>()) {
+            Some(field) => Self::UnknownField(field.clone()),
+            None => Self::Rpc(status),
+        }
     }
 }

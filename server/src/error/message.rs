@@ -18,6 +18,7 @@ pub(super) fn caller_message(failure: &Failure, context: &CallContext) -> String
             if expose { text.to_owned() } else { redact_arns(text) }
         }
         Failure::Invalid { .. }
+        | Failure::UnknownField(_)
         | Failure::NoRegion
         | Failure::NoHttp2
         | Failure::Truncated

@@ -24,12 +24,15 @@ impl Failure {
     /// The status for the caller.
     #[must_use]
     pub(crate) fn to_status(&self, context: &CallContext) -> Status {
-        let classification = self.classify();
+        let classification = classify_for_caller(self, context);
         let delay = caller_retry_delay(self, &classification, context.attempts);
         let mut metadata = MetadataMap::new();
         insert_retry_headers(&mut metadata, &classification, delay);
         if let Some(Ok(id)) = context.request_id.as_deref().map(str::parse) {
             metadata.insert("x-amzn-requestid", id);
+        }
+        if let Some(Ok(token)) = sent_request_token(context).map(str::parse) {
+            metadata.insert("bedrock-grpc-client-request-token", token);
         }
         let mut message = caller_message(self, context);
         loop {
@@ -44,6 +47,22 @@ impl Failure {
             truncate(&mut message, half);
         }
     }
+}
+
+/// The classification as the caller needs it. When Bedrock has received a token that the gateway generated, a retry by the
+/// caller's library would carry another token and could start a second job. Only the caller can repeat the call safely: with
+/// the token in the status.
+fn classify_for_caller(failure: &Failure, context: &CallContext) -> Classification {
+    let mut classification = failure.classify();
+    if sent_request_token(context).is_some() {
+        classification.pushback = Pushback::Stop;
+    }
+    classification
+}
+
+/// The token that the gateway generated, if Bedrock may have received it.
+pub(super) fn sent_request_token(context: &CallContext) -> Option<&str> {
+    context.generated_request_token.as_deref().filter(|_| context.attempts > 0)
 }
 
 fn encoded_trailer_size(status: &Status) -> usize {

@@ -19,6 +19,7 @@ impl Failure {
         match self {
             Self::Exception(exception) => classify_exception(exception),
             Self::Invalid { .. } => row(Code::InvalidArgument, "VALIDATION", Retry::Never, P::None),
+            Self::UnknownField(_) => row(Code::InvalidArgument, "UNKNOWN_FIELD", Retry::Never, P::None),
             Self::NoRegion => row(Code::FailedPrecondition, "NO_REGION", Retry::Never, P::None),
             Self::NoCredentials(_) => rejected_credentials(),
             Self::Unreachable(_) => row(Code::Unavailable, "UNREACHABLE", Retry::Yes, P::After(Backoff::CONNECT)),

@@ -27,12 +27,17 @@ impl UpstreamRequest for StartAsyncInvokeRequest {
         names::GENERATE_CONTENT
     }
 
-    /// Generates `clientRequestToken` when the caller sent none. All attempts send the same token, so a retry cannot start a
-    /// second job.
-    fn into_operation(mut self) -> Result<(Operation, Bytes), Failure> {
-        if self.client_request_token.as_deref().is_none_or(str::is_empty) {
-            self.client_request_token = Some(Uuid::new_v4().to_string());
+    /// All attempts send the same token, so that a retry of the gateway cannot start a second job. A retry of the caller could:
+    /// it would get another token. `Failure::to_status` therefore tells the caller's library not to retry.
+    fn generate_request_token(&mut self) -> Option<String> {
+        if !self.client_request_token().is_empty() {
+            return None;
         }
+        self.client_request_token = Some(Uuid::new_v4().to_string());
+        self.client_request_token.clone()
+    }
+
+    fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
         Ok((Operation::StartAsyncInvoke, json::encode(&self, json_size_hint(self.encoded_len()))?))
     }
 }

@@ -42,7 +42,13 @@ pub(super) async fn run_bidirectional(
     let opened = async {
         let model_id = require_path_member("modelId", first.model_id.as_deref())?;
         let target = resolve_target(&call, upstream, Subject::Model(model_id), names::CHAT, Vec::new)?;
-        let input = InputChunks { first: chunk_bytes(&first)?, messages, input_failed: Some(input_failed) };
+        let model_id = model_id.to_owned();
+        let input = InputChunks {
+            first: chunk_bytes(&first, &model_id)?,
+            model_id,
+            messages,
+            input_failed: Some(input_failed),
+        };
         tokio::select! {
             response = call.without_retry(upstream, &target, upstream.bidirectional(&target, input)) => response,
             Ok(failure) = &mut input_failure => Err(failure),
@@ -64,15 +70,20 @@ pub(super) async fn run_bidirectional(
 }
 
 /// The bytes of a message. The first message may have none.
-fn chunk_bytes(message: &InvokeModelWithBidirectionalStreamRequest) -> Result<Option<Bytes>, Failure> {
+fn chunk_bytes(message: &InvokeModelWithBidirectionalStreamRequest, model_id: &str) -> Result<Option<Bytes>, Failure> {
+    let invalid =
+        |field: &str, problem: &str| Failure::Invalid { field: field.to_owned(), problem: problem.to_owned() };
+    if message.model_id.as_deref().is_some_and(|other| other != model_id) {
+        return Err(invalid("modelId", "must not change during the stream"));
+    }
     match &message.member {
+        // The SDK signs only the members that it has modelled.
+        Some(Input::Chunk(part)) if part.unrecognized.is_some() => {
+            Err(invalid("chunk.unrecognized", "a chunk of the bidirectional stream has only bytes"))
+        }
         Some(Input::Chunk(part)) => Ok(part.bytes.clone()),
         None => Ok(None),
-        // The SDK signs only the members that it has modelled.
-        Some(Input::Unrecognized(_)) => Err(Failure::Invalid {
-            field: "unrecognized".to_owned(),
-            problem: "the bidirectional stream accepts only chunks".to_owned(),
-        }),
+        Some(Input::Unrecognized(_)) => Err(invalid("unrecognized", "the bidirectional stream accepts only chunks")),
     }
 }
 
@@ -80,6 +91,7 @@ fn chunk_bytes(message: &InvokeModelWithBidirectionalStreamRequest) -> Result<Op
 /// is the end of the input.
 struct InputChunks {
     first: Option<Bytes>,
+    model_id: String,
     messages: RequestStream,
     /// Sends a failure of the caller's side to the output. When the call is dropped, the receiver is dropped, and then the
     /// input must end too: an HTTP/2 stream is reset only when both of its halves are dropped.
@@ -101,12 +113,12 @@ impl Stream for InputChunks {
         }
         loop {
             let failure = match ready!(Pin::new(&mut self.messages).poll_next(cx)) {
-                Some(Ok(message)) => match chunk_bytes(&message) {
+                Some(Ok(message)) => match chunk_bytes(&message, &self.model_id) {
                     Ok(Some(bytes)) => return Poll::Ready(Some(bytes)),
                     Ok(None) => continue,
                     Err(failure) => Some(failure),
                 },
-                Some(Err(status)) => Some(Failure::Rpc(status)),
+                Some(Err(status)) => Some(Failure::from(status)),
                 None => None,
             };
             if let (Some(input_failed), Some(failure)) = (self.input_failed.take(), failure) {

@@ -17,6 +17,7 @@ use super::response::UnaryResponse;
 use super::stream::StreamEvent;
 use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::{Operation, Subject};
+use crate::call::CallOptions;
 use crate::error::Failure;
 use crate::telemetry::names;
 
@@ -82,7 +83,7 @@ fn guess_gen_ai_operation(model_id: &str) -> &'static str {
 }
 
 impl UnaryResponse for InvokeModelResponse {
-    fn decode(headers: &HeaderMap, body: Bytes) -> Result<Self, Failure> {
+    fn decode(headers: &HeaderMap, body: Bytes, _: CallOptions) -> Result<Self, Failure> {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Self {
             body: Some(body),

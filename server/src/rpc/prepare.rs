@@ -9,7 +9,7 @@ use tonic::{Request, Status};
 
 use super::request::UpstreamRequest;
 use crate::bedrock::{Operation, Subject, Target, Upstream};
-use crate::call::{Call, CallSettings, Shutdown};
+use crate::call::{Call, CallOptions, CallSettings, Shutdown};
 use crate::error::Failure;
 
 /// A request that is ready to be sent.
@@ -25,12 +25,14 @@ pub(super) fn prepare_request<R: UpstreamRequest>(
     upstream: &Upstream,
     request: Request<R>,
 ) -> Result<PreparedRequest, Status> {
-    let (_, extensions, request) = request.into_parts();
+    let (_, extensions, mut request) = request.into_parts();
     let call = call_from_extensions(&extensions);
     let prepared = (|| {
         let subject = request.subject()?;
         let target =
             resolve_target(&call, upstream, subject, request.gen_ai_operation(), || request.span_attributes())?;
+        let token = request.generate_request_token();
+        call.update(|record| record.context.generated_request_token = token);
         let (operation, body) = request.into_operation()?;
         Ok((target, operation, body))
     })();
@@ -65,6 +67,7 @@ pub(super) fn resolve_target(
 pub(super) fn call_from_extensions(extensions: &Extensions) -> Arc<Call> {
     extensions.get::<Arc<Call>>().cloned().unwrap_or_else(|| {
         // The gateway always has the layer. Without it the call still needs a record.
-        Call::start("", &HeaderMap::new(), CallSettings::default(), Shutdown::default(), None)
+        let (settings, shutdown) = (CallSettings::default(), Shutdown::default());
+        Call::start("", &HeaderMap::new(), settings, shutdown, None, CallOptions::default())
     })
 }

@@ -22,6 +22,12 @@ pub(super) trait UpstreamRequest: Sized {
         Vec::new()
     }
 
+    /// Generates the token by which Bedrock recognizes a repeated request, if the operation has one and the caller sent none.
+    /// Returns the token if it was generated.
+    fn generate_request_token(&mut self) -> Option<String> {
+        None
+    }
+
     /// Converts the message into the operation and its body. The message is dropped, so that only its JSON stays in memory.
     ///
     /// # Errors

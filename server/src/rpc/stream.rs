@@ -92,8 +92,11 @@ impl<E: StreamEvent> EventReader<E> {
     /// The next event, or `None` at the end of a complete stream.
     async fn next(&mut self) -> Result<Option<E>, Failure> {
         while let Some(Frame { event, payload }) = self.frames.next().await? {
+            let documents = self.call.options.documents;
             // An event whose value is null is skipped.
-            if let Some(event) = json::decode_event::<E>(&event, &payload, telemetry::count_unknown_member)? {
+            if let Some(event) =
+                json::decode_event_with::<E>(documents, &event, &payload, telemetry::count_unknown_member)?
+            {
                 event.update_progress(&mut self.progress);
                 record_usage(&self.call, &event);
                 return Ok(Some(event));

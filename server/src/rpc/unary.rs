@@ -23,7 +23,7 @@ pub(super) async fn run_unary<R: UpstreamRequest, M: UnaryResponse>(
             call.on_response_headers(&response.headers);
             let body = response.body.whole().await?;
             call.on_first_event();
-            Ok((M::decode(&response.headers, body)?, response.headers))
+            Ok((M::decode(&response.headers, body, call.options)?, response.headers))
         };
         with_timeout(call.settings.timeouts.response, Failure::ResponseTimeout, attempt).await
     });
