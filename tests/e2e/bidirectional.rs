@@ -162,10 +162,10 @@ async fn exceptions_before_and_inside_the_stream_become_statuses() {
 #[tokio::test]
 async fn a_message_that_cannot_be_sent_ends_the_call_with_its_field() {
     let (simulator, _ca, gateway) = over_tls().await;
-    let later = Some(unrecognized(r#"{"later":{}}"#));
-    let part = BidirectionalInputPayloadPart { bytes: None, unrecognized: later.clone() };
+    let later = unrecognized(r#"{"later":{}}"#);
+    let part = BidirectionalInputPayloadPart { bytes: None, unrecognized: Some(later.clone()) };
     for (model_id, member, field) in [
-        (None, Some(Input::Unrecognized(later.unwrap())), "unrecognized"),
+        (None, Some(Input::Unrecognized(later)), "unrecognized"),
         (None, Some(Input::Chunk(part)), "chunk.unrecognized"),
         (Some("another.model".to_owned()), chunk(b"one").member, "modelId"),
     ] {
