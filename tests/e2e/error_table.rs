@@ -107,7 +107,7 @@ const HTTP_ROWS: &[Row] = &[
 
 impl Row {
     /// Checks everything in a status that does not depend on the phase.
-    fn check(&self, status: &Status, phase: &str, attempts: u32) {
+    fn check_status(&self, status: &Status, phase: &str, attempts: u32) {
         let context = format!("{} in {phase}: {status:?}", self.fault);
         assert_eq!(status.code(), self.code, "{context}");
         assert_eq!(reason(status), self.reason, "{context}");
@@ -139,7 +139,7 @@ impl Row {
 }
 
 /// The unary operations that name a model, with requests that the simulator accepts.
-fn unary(model: &str) -> [(&'static str, Value); 4] {
+fn unary_requests(model: &str) -> [(&'static str, Value); 4] {
     let messages = json!([{"role": "user", "content": [{"text": "Hi"}]}]);
     let output = json!({"s3OutputDataConfig": {"s3Uri": "s3://bucket/videos"}});
     [
@@ -151,7 +151,7 @@ fn unary(model: &str) -> [(&'static str, Value); 4] {
 }
 
 /// The streaming operations that name a model.
-fn streaming(model: &str) -> [(&'static str, Value); 2] {
+fn streaming_requests(model: &str) -> [(&'static str, Value); 2] {
     let messages = json!([{"role": "user", "content": [{"text": "Tell me more"}]}]);
     [
         ("ConverseStream", json!({"modelId": model, "messages": messages})),
@@ -160,7 +160,7 @@ fn streaming(model: &str) -> [(&'static str, Value); 2] {
 }
 
 /// Calls every operation with every row's fault, all at the same time, and checks the errors.
-async fn check(
+async fn check_rows(
     rows: impl Iterator<Item = &'static Row>,
     suffix: &str,
     operations: impl Fn(&str) -> Vec<(&'static str, Value)>,
@@ -177,7 +177,7 @@ async fn check(
         let (client, simulator, attempts) = (client.clone(), &simulator, attempts(row));
         async move {
             let status = client.call(operation, &request).await.expect_err(&format!("{operation} {model} succeeded"));
-            row.check(&status, phase, attempts);
+            row.check_status(&status, phase, attempts);
             assert_eq!(info(&status, "operation"), operation);
             assert_eq!(request_count(simulator, operation, &model), attempts as usize, "{operation} {model}");
         }
@@ -203,24 +203,25 @@ fn request_count(simulator: &Simulator, operation: &str, model: &str) -> usize {
 #[tokio::test]
 async fn every_row_holds_for_unary_calls() {
     let rows = ROWS.iter().chain(HTTP_ROWS);
-    check(rows, "", |model| unary(model).into(), "request", |row| row.attempts).await;
+    check_rows(rows, "", |model| unary_requests(model).into(), "request", |row| row.attempts).await;
 }
 
 #[tokio::test]
 async fn every_row_holds_for_streams_before_their_headers() {
     // ModelStreamErrorException exists only inside streams.
     let rows = ROWS.iter().chain(HTTP_ROWS).filter(|row| !row.fault.contains("stream-error"));
-    check(rows, "", |model| streaming(model).into(), "request", |row| row.attempts).await;
+    check_rows(rows, "", |model| streaming_requests(model).into(), "request", |row| row.attempts).await;
 }
 
 #[tokio::test]
 async fn every_row_holds_for_a_streams_first_frame_and_is_retried() {
-    check(ROWS.iter(), ".after.0", |model| streaming(model).into(), "first_event", |row| row.attempts).await;
+    check_rows(ROWS.iter(), ".after.0", |model| streaming_requests(model).into(), "first_event", |row| row.attempts)
+        .await;
 }
 
 #[tokio::test]
 async fn every_row_holds_after_events_and_is_not_retried() {
-    check(ROWS.iter(), ".after.3", |model| streaming(model).into(), "stream", |_| 1).await;
+    check_rows(ROWS.iter(), ".after.3", |model| streaming_requests(model).into(), "stream", |_| 1).await;
 }
 
 #[tokio::test]
