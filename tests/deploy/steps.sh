@@ -124,3 +124,57 @@ envoy() {
     "$tools/envoy/bin/python" "tests/deploy/envoy/$script.py"
   done
 }
+
+# Packages of the server, each installed from the local file into an empty environment, where `demo` must run. CI packages the debug
+# build, which it has anyway: the scripts are the same, and a release build takes many minutes.
+packages() {
+  local out=$PWD/target/packages place=$tools/installed bare=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "HOME=$tools/installed")
+  rm -rf "$out" "$place" && mkdir -p "$place"
+  PROFILE=dev deploy/packages/package tarball wheel npm deb sbom
+  (cd "$out" && sha256sum --check --quiet SHA256SUMS)
+
+  echo "--- a folder, from the tarball"
+  tar -C "$place" -xzf "$out"/bedrock-grpc-*.tar.gz
+  runs_demo "${bare[@]}" "$place"/bedrock-grpc-*/bedrock-grpc
+
+  echo "--- an empty virtual environment, from the wheel"
+  python3 -m venv "$place/venv"
+  "$place/venv/bin/pip" install --quiet --no-index "$out"/bedrock_grpc_server-*.whl
+  runs_demo "${bare[@]}" "$place/venv/bin/bedrock-grpc"
+
+  if command -v node >/dev/null; then
+    echo "--- an empty npm folder, from the packages"
+    mkdir "$place/npm"
+    # Both files: the one of the platform is not in the registry.
+    command npm install --silent --no-audit --no-fund --offline --prefix "$place/npm" "$out"/bedrock-grpc-linux-*.tgz "$out"/bedrock-grpc-[0-9]*.tgz
+    runs_demo env -i "PATH=$(dirname "$(command -v node)"):/usr/bin:/bin" "$place/npm/node_modules/.bin/bedrock-grpc"
+    signals_reach_the_binary "$place/npm/node_modules/.bin/bedrock-grpc"
+  else
+    loudly "Node is missing: the npm package is NOT tried"
+  fi
+  debian_root
+}
+
+# runs_demo COMMAND...: the demo's last line says that all of it came out as it should.
+runs_demo() {
+  timeout 120 "$@" demo >"$tools/demo.log" 2>&1 || { cat "$tools/demo.log"; return 1; }
+  tail -1 "$tools/demo.log"
+}
+
+# npm's script must hand on SIGTERM, or the server would not drain.
+signals_reach_the_binary() {
+  local code=0
+  AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1 timeout --preserve-status 5 "$1" serve --listen 127.0.0.1:0 2>"$tools/signal.log" || code=$?
+  grep -q "shutting down" "$tools/signal.log" && [[ $code == 0 ]] || { cat "$tools/signal.log"; echo "exit code $code"; return 1; }
+}
+
+# An empty Debian, where the package is installed with apt and docs/deploy.md is followed.
+debian_root() {
+  [[ $(id -u) == 0 ]] || { loudly "not root: the Debian package is NOT tried"; return; }
+  command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap >/dev/null; } || {
+    loudly "debootstrap is missing: the Debian package is NOT tried"
+    return
+  }
+  echo "--- an empty Debian, from the package"
+  tests/deploy/debian_root "$tools/debian" "$PWD"/target/packages/bedrock-grpc_*.deb
+}
