@@ -28,6 +28,8 @@ pub struct Cli {
 pub(crate) enum Command {
     /// Serve gRPC in front of Amazon Bedrock, with credentials from the default AWS chain.
     Serve(ServeOptions),
+    /// Write the schema as a descriptor set (protobuf's FileDescriptorSet): for Envoy's JSON transcoder, grpcurl and buf.
+    Descriptor(DescriptorOptions),
     /// Run the local simulator of Bedrock alone, for the `--endpoint-url` of any AWS SDK.
     #[cfg(feature = "simulator")]
     Simulate(SimulateOptions),
@@ -39,7 +41,8 @@ pub(crate) enum Command {
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// The address to listen on: host:port (port 0 takes a free one), or the path of a Unix socket.
+    /// The address to listen on: host:port (port 0 takes a free one), the path of a Unix socket, or `systemd` for the socket that
+    /// systemd passes.
     #[arg(long, default_value = "127.0.0.1:50051", env = "BEDROCK_GRPC_LISTEN")]
     pub(crate) listen: ListenAddress,
 
@@ -81,6 +84,14 @@ pub(crate) struct ServeOptions {
     /// Show callers Bedrock's messages without redaction, with the account ids and role names in their ARNs.
     #[arg(long)]
     pub(crate) expose_upstream_messages: bool,
+}
+
+/// Options of `descriptor`.
+#[derive(Debug, Args)]
+pub(crate) struct DescriptorOptions {
+    /// The file to write. Default: standard output, which must not be a terminal.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Options of `simulate`.

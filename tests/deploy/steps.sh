@@ -80,9 +80,20 @@ write_kustomize_base() {
   kustomize_base >deploy/kustomize/base/bedrock-grpc.yaml
 }
 
+# The server's version is the chart's appVersion and the tag of every example.
+one_version() {
+  local version file
+  version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+  for file in deploy/helm/bedrock-grpc/Chart.yaml:"appVersion: $version" deploy/Dockerfile:"ARG VERSION=$version" \
+    deploy/ecs/task-definition.json:"bedrock-grpc:$version" deploy/kustomize/overlays/eks/kustomization.yaml:"newTag: $version"; do
+    grep -qF -- "${file#*:}" "${file%%:*}" || { echo "${file%%:*} does not have the version $version of Cargo.toml"; return 1; }
+  done
+}
+
 deploy_lint() {
   venv deploy tests/deploy/requirements.txt
   local bin=$tools/deploy/bin scripts=() units=$tools/units
+  one_version
   "$bin/hadolint" deploy/Dockerfile
   "$bin/cfn-lint" deploy/ecs/bedrock-grpc.yaml
   "$bin/python" tests/deploy/task_definition.py >"$tools/task_definition.json"
@@ -113,15 +124,15 @@ deploy_lint() {
   echo "nothing to say"
 }
 
-# A real Envoy in front of two real gateways. Needs the debug build of the server.
-envoy() {
+# A real Envoy in front of two real gateways, and the server as a service of systemd. Needs the debug build of the server.
+deploy_run() {
   deploy_tools || return
   [[ -x $gateway ]] || { echo "there is no $gateway"; return 1; }
   venv envoy tests/deploy/envoy/requirements.txt
   local script
-  for script in proxy tls kill; do
-    echo "--- $script.py"
-    "$tools/envoy/bin/python" "tests/deploy/envoy/$script.py"
+  for script in systemd.py envoy/proxy.py envoy/tls.py envoy/kill.py; do
+    echo "--- $script"
+    "$tools/envoy/bin/python" "tests/deploy/$script"
   done
 }
 

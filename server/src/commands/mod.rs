@@ -2,9 +2,11 @@
 
 #[cfg(feature = "simulator")]
 mod demo;
+mod descriptor;
 mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
+mod supervisor;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,10 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(options) => {
             start_log(cli.log_format, SERVER_FILTER);
             to_exit_code(serve::serve(options).await)
+        }
+        Command::Descriptor(options) => {
+            start_log(cli.log_format, SERVER_FILTER);
+            to_exit_code(descriptor::write_descriptor_set(&options))
         }
         #[cfg(feature = "simulator")]
         Command::Simulate(options) => {

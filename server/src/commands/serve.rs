@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::supervisor::{notify_stopping, supervise};
 use crate::bedrock::{Settings, Upstream};
 use crate::call::{CallSettings, Timeouts};
 use crate::cli::ServeOptions;
@@ -50,17 +51,27 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let upstream_ca = upstream_ca.map(read_certificates).transpose()?;
     let upstream = Upstream::load(Settings { region, upstream_ca, ..Settings::default() }).await;
     let settings = GatewaySettings { listen, calls, grace, serve_control_plane };
-    let mut gateway = Gateway::start(settings, Arc::new(upstream)).await?;
+    let upstream = Arc::new(upstream);
+    let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
     tracing::info!(address = gateway.address(), "serving");
-    let outcome = tokio::select! {
-        error = gateway.failed() => Err(error),
-        () = stop_signal() => {
-            tracing::info!(?grace, "shutting down");
-            tokio::select! {
-                outcome = gateway.shutdown() => outcome,
-                () = stop_signal() => Ok(()),
+    let run = async {
+        tokio::select! {
+            error = gateway.failed() => Err(error),
+            () = stop_signal() => {
+                tracing::info!(?grace, "shutting down");
+                notify_stopping();
+                tokio::select! {
+                    outcome = gateway.shutdown() => outcome,
+                    () = stop_signal() => Ok(()),
+                }
             }
         }
+    };
+    let outcome = tokio::select! {
+        // In this order: SIGTERM is handled before systemd gets the message that the gateway is ready.
+        biased;
+        outcome = run => outcome,
+        () = supervise(&upstream) => Ok(()),
     };
     exporters.stop();
     Ok(outcome?)

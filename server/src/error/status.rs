@@ -87,6 +87,9 @@ fn insert_retry_headers(metadata: &mut MetadataMap, classification: &Classificat
     match (classification.pushback, delay) {
         (Pushback::Stop, _) => {
             metadata.insert("grpc-retry-pushback-ms", MetadataValue::from_static("-1"));
+            // Envoy does not read the pushback. It never retries a response with this header.
+            // <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-ratelimited>
+            metadata.insert("x-envoy-ratelimited", MetadataValue::from_static("true"));
         }
         (Pushback::After(_), Some(delay)) => {
             let millis = i32::try_from(delay.as_millis()).unwrap_or(i32::MAX);

@@ -5,6 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// The text of [`ListenAddress::Systemd`]. It has no port, so it is no host name that one could listen on.
+const SYSTEMD: &str = "systemd";
+
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ListenAddress {
@@ -12,6 +15,8 @@ pub(crate) enum ListenAddress {
     Tcp(String),
     /// The path of a Unix socket: any text with a slash in it, or `unix:` and a path.
     Unix(PathBuf),
+    /// The socket that systemd passes to the process (`LISTEN_FDS`): the text `systemd`.
+    Systemd,
 }
 
 impl FromStr for ListenAddress {
@@ -21,6 +26,7 @@ impl FromStr for ListenAddress {
         let path = text.strip_prefix("unix://").or_else(|| text.strip_prefix("unix:"));
         Ok(match path {
             Some(path) => Self::Unix(path.into()),
+            None if text == SYSTEMD => Self::Systemd,
             None if text.contains('/') => Self::Unix(text.into()),
             None => Self::Tcp(text.to_owned()),
         })
@@ -32,6 +38,7 @@ impl fmt::Display for ListenAddress {
         match self {
             Self::Tcp(address) => f.write_str(address),
             Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Systemd => f.write_str(SYSTEMD),
         }
     }
 }
@@ -46,5 +53,6 @@ mod tests {
         assert_eq!("/run/x.sock".parse(), Ok(ListenAddress::Unix("/run/x.sock".into())));
         assert_eq!("unix:x.sock".parse(), Ok(ListenAddress::Unix("x.sock".into())));
         assert_eq!("unix:///run/x.sock".parse(), Ok(ListenAddress::Unix("/run/x.sock".into())));
+        assert_eq!("systemd".parse(), Ok(ListenAddress::Systemd));
     }
 }

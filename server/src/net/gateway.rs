@@ -12,6 +12,7 @@ use super::listener::Listener;
 use super::services::{RUNTIME_SERVICE, build_routes};
 use crate::bedrock::Upstream;
 use crate::call::{CallLayer, CallSettings, Shutdown};
+use crate::telemetry::observe_running_calls;
 
 /// Time between two keepalive pings on a silent connection. Without them a caller whose machine has died would keep its
 /// stream, which is paid for, until the model has finished.
@@ -79,6 +80,7 @@ impl Gateway {
         let (health, health_service) = HealthReport::start(Arc::clone(&upstream), RUNTIME_SERVICE).await;
         let routes = build_routes(upstream, health_service, serve_control_plane)?;
         let shutdown = Shutdown::default();
+        observe_running_calls(shutdown.running.clone());
         let server = Server::builder()
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))

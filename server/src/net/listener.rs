@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -17,8 +18,8 @@ use crate::call::CallLayer;
 pub(super) enum Listener {
     /// TCP.
     Tcp(TcpListener),
-    /// A Unix socket. Its file is removed when the listener is dropped.
-    Unix(UnixListener, SocketFile),
+    /// A Unix socket. Its file is removed when the listener is dropped, unless systemd owns it.
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 /// The file of a Unix socket. It is removed on drop.
@@ -46,9 +47,28 @@ impl Listener {
                     }
                     bound => bound,
                 };
-                Ok(Self::Unix(listener?, SocketFile(path.clone())))
+                Ok(Self::Unix(listener?, Some(SocketFile(path.clone()))))
             }
+            ListenAddress::Systemd => Self::from_systemd(),
         }
+    }
+
+    /// Takes the socket that systemd has bound for this process. <https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html>
+    fn from_systemd() -> std::io::Result<Self> {
+        let mut sockets = ListenFd::from_env();
+        if sockets.len() != 1 {
+            let found = sockets.len();
+            return Err(Error::other(format!("systemd passed {found} sockets to this process (LISTEN_FDS), not 1")));
+        }
+        if let Ok(Some(listener)) = sockets.take_tcp_listener(0) {
+            listener.set_nonblocking(true)?;
+            return Ok(Self::Tcp(TcpListener::from_std(listener)?));
+        }
+        let Some(listener) = sockets.take_unix_listener(0)? else {
+            return Err(Error::other("systemd passed no stream socket"));
+        };
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixListener::from_std(listener)?, None))
     }
 
     /// The address: `127.0.0.1:50051`, or the path of the socket.
@@ -56,7 +76,11 @@ impl Listener {
     pub(super) fn address(&self) -> String {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(|a| a.to_string()).unwrap_or_default(),
-            Self::Unix(_, file) => file.0.display().to_string(),
+            Self::Unix(listener, _) => listener
+                .local_addr()
+                .ok()
+                .and_then(|address| address.as_pathname().map(|path| path.display().to_string()))
+                .unwrap_or_default(),
         }
     }
 

@@ -1,10 +1,11 @@
-//! Counters of data that the caller did not get.
+//! Counters of data that the caller did not get, and the gauge of running calls.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
+use tokio_util::task::TaskTracker;
 
 use super::names;
 
@@ -54,4 +55,16 @@ pub(crate) fn count_unknown_member(name: &str) {
 /// Counts a stream that ended after `messageStop` without `metadata`.
 pub(crate) fn count_missing_metadata() {
     MISSING_METADATA.add(1, &[]);
+}
+
+/// Reports the number of running calls at each export. Autoscalers scale by it.
+pub(crate) fn observe_running_calls(running: TaskTracker) {
+    let meter = global::meter(names::SCOPE);
+    // The meter owns the callback; the instrument itself has nothing to keep.
+    let _gauge = meter
+        .u64_observable_gauge(names::RUNNING_CALLS)
+        .with_unit("{call}")
+        .with_description("Calls that the gateway runs now")
+        .with_callback(move |observer| observer.observe(running.len() as u64, &[]))
+        .build();
 }

@@ -10,7 +10,7 @@ mod status_name;
 mod usage;
 
 pub(crate) use call_line::log_call;
-pub(crate) use counters::{count_missing_metadata, count_unknown_member};
+pub(crate) use counters::{count_missing_metadata, count_unknown_member, observe_running_calls};
 pub(crate) use export::{Exporters, TelemetryError};
 #[cfg(feature = "simulator")]
 pub(crate) use log::WARNINGS_FILTER;

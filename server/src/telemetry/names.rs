@@ -39,6 +39,8 @@ pub(crate) const ATTEMPTS: &str = "bedrock_grpc.attempts";
 pub(crate) const UNKNOWN_MEMBERS: &str = "bedrock_grpc.unknown_members";
 /// A counter: ConverseStreams that ended without their metadata event, and so without usage.
 pub(crate) const MISSING_METADATA: &str = "bedrock_grpc.missing_metadata";
+/// A gauge: calls in flight.
+pub(crate) const RUNNING_CALLS: &str = "bedrock_grpc.calls.running";
 pub(crate) const MEMBER: &str = "bedrock_grpc.member";
 
 // Values.

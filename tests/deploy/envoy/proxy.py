@@ -6,11 +6,10 @@
 Starts everything itself, on loopback. Needs requirements.txt of this folder and a built binary.
 """
 
+import base64
 import contextlib
 import json
 import os
-import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import urllib.request
 
 import grpc
 
-from config import BY_ADVICE, HEALTH_CHECK, NEVER_REACHED, OUTLIER_DETECTION, ROOT, SERVICE, envoy, typed
+from config import BY_ADVICE, HEALTH_CHECK, NEVER_REACHED, OUTLIER_DETECTION, SERVICE, envoy, typed
 from support import BINARY, MODEL, details, gateway, generate, run, simulator
 
 v1 = generate()
@@ -176,18 +175,17 @@ def failures_of_bedrock_eject_no_gateway():
 
 @check
 def the_gateway_enforces_the_callers_grpc_timeout():
-    with two_gateways() as (first, second), envoy([first, second]) as proxy, stub(proxy.target) as bedrock:
-        error = error_of(lambda: list(bedrock.ConverseStream(converse_stream("fault.stall"), timeout=1.5)))
-        assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
+    # A caller without a clock of its own: a gRPC library would reset the call at the same moment.
+    with two_gateways() as (first, second), envoy([first, second], [GRPC_WEB]) as proxy:
+        _, trailers = grpc_web(proxy, "ConverseStream", converse_stream("fault.stall"), {"grpc-timeout": "1500m"})
+        assert trailers["grpc-status"] == str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0]), trailers
         (call,) = first.wait_for_calls("fault.stall", 1)
-        # CANCELLED would mean that the caller's reset came and the deadline did not.
-        assert call["status"] == "DEADLINE_EXCEEDED" and 1000 < call["duration_ms"] < 5000, call
+        assert call["status"] == "DEADLINE_EXCEEDED" and 1400 < call["duration_ms"] < 10000, call
 
 
 @check
 def the_callers_trace_context_passes_through():
     trace = "0af7651916cd43dd8448eb211c80319c"
-    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     with simulator() as upstream:
         first = traced(upstream)
         with first, envoy([first]) as proxy, stub(proxy.target) as bedrock:
@@ -215,7 +213,7 @@ def json_over_http_calls_a_method_and_streams_lines():
     transcoder = typed("envoy.filters.http.grpc_json_transcoder",
                        "extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
                        services=[SERVICE], auto_mapping=True, convert_grpc_status=True,
-                       proto_descriptor_bin=__import__("base64").b64encode(descriptor).decode(),
+                       proto_descriptor_bin=base64.b64encode(descriptor).decode(),
                        print_options={"stream_newline_delimited": True})
     with two_gateways() as pair, envoy(pair, [transcoder]) as proxy:
         body = {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": "Hello"}]}],
@@ -247,7 +245,7 @@ def post(proxy, path, body):
 
 @check
 def grpc_web_calls_end_with_a_status():
-    with two_gateways() as pair, envoy(pair, [typed("envoy.filters.http.grpc_web", "extensions.filters.http.grpc_web.v3.GrpcWeb")]) as proxy:
+    with two_gateways() as pair, envoy(pair, [GRPC_WEB]) as proxy:
         messages, trailers = grpc_web(proxy, "ConverseStream", converse_stream())
         events = [v1.ConverseStreamResponse.FromString(m) for m in messages]
         assert len(events) > 3 and trailers["grpc-status"] == "0", (len(events), trailers)
@@ -255,12 +253,16 @@ def grpc_web_calls_end_with_a_status():
         assert not messages and trailers["grpc-status"] == "3", trailers
 
 
-def grpc_web(proxy, method, message):
+GRPC_WEB = typed("envoy.filters.http.grpc_web", "extensions.filters.http.grpc_web.v3.GrpcWeb")
+
+
+def grpc_web(proxy, method, message, headers=()):
     """A call in the form that browsers use: the messages of the response, and its trailers."""
     body = message.SerializeToString()
     request = urllib.request.Request(
         f"http://{proxy.target}/{SERVICE}/{method}", b"\0" + len(body).to_bytes(4, "big") + body,
-        {"content-type": "application/grpc-web+proto", "x-grpc-web": "1", "accept": "application/grpc-web+proto"})
+        {"content-type": "application/grpc-web+proto", "x-grpc-web": "1", "accept": "application/grpc-web+proto",
+         **dict(headers)})
     with urllib.request.urlopen(request, timeout=60) as response:
         data, trailers = response.read(), {k.lower(): v for k, v in response.headers.items()}
     messages = []
