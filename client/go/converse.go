@@ -105,7 +105,7 @@ func (s *Stream) Collect() (*Result, error) {
 	}
 	header, _ := s.events.Header()
 	if !s.collector.Complete() {
-		return nil, &Error{Code: codes.Unavailable, Message: "the stream ended before the model said why it stopped",
+		return nil, &Error{Code: codes.Unavailable, Message: "the stream ended before the model's stop reason",
 			Retryable: true, RequestID: first(header, requestIDHeader)}
 	}
 	return &Result{Response: s.collector.Response(), Header: header}, nil

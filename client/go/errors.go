@@ -25,7 +25,7 @@ type Error struct {
 	Metadata map[string]string
 	// Retryable says whether the same call may succeed later.
 	Retryable bool
-	// RetryDelay is how long to wait before the same call is sent again; 0 if nobody said.
+	// RetryDelay is how long to wait before the same call is sent again; 0 if it is not known.
 	RetryDelay time.Duration
 	// RequestID is Bedrock's id of the request, which AWS support needs.
 	RequestID string

@@ -1,4 +1,4 @@
-"""Checks the documentation against the built binary. tests/docs/run starts it; README.md beside it describes the markers."""
+"""Checks the documentation against the built binary. tests/docs/run starts it; tests/docs/README.md describes the markers."""
 
 import concurrent.futures
 import json

@@ -85,7 +85,7 @@ class Update:
         present = set()
         for member, reference in shape["members"].items():
             target = self.shapes.get(reference["shape"])
-            # A stream of requests: each message has one event, beside what stands beside the stream.
+            # A stream of requests: each message has one event, and the members outside the stream.
             inner = target["members"] if target.get("eventstream") else {member: reference}
             for name_, reference_ in inner.items():
                 if not self.shapes.get(reference_["shape"]).get("exception"):  # a status, never a message

@@ -101,7 +101,7 @@ fn cited_texts(cited: &CitationsContentBlock) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The gateway sends a document as its exact text, unless the request metadata asks for values.
+/// The gateway sends a document as its exact text, unless the request metadata requests values.
 fn input_json(block: &ToolUseBlock) -> &str {
     match &block.input_form {
         Some(InputForm::InputJson(json)) => json,

@@ -124,7 +124,7 @@ export class ConverseStream implements AsyncIterable<ConverseStreamResponse> {
       // The collector sees every event.
     }
     if (!this.#collector.isComplete) {
-      const message = "the stream ended before the model said why it stopped";
+      const message = "the stream ended before the model's stop reason";
       throw new BedrockError(new ConnectError(message, Code.Unavailable), this.headers);
     }
     return new ConverseResult(this.#collector.response(), this.headers);

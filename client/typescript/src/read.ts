@@ -9,7 +9,7 @@ export interface ToolUse {
   readonly inputJson: string;
 }
 
-/** A complete response, and what the gateway said in its headers. */
+/** A complete response with its metadata. */
 export class ConverseResult {
   constructor(
     /** The message as Bedrock sent it. */

@@ -28,7 +28,7 @@ impl UpstreamRequest for StartAsyncInvokeRequest {
     }
 
     /// All attempts send the same token, so that a retry of the gateway cannot start a second job. A retry of the caller could:
-    /// it would get another token. `Failure::to_status` therefore tells the caller's library not to retry.
+    /// it would get another token. Therefore `Failure::to_status` sends a pushback of -1, so that the caller's library does not retry.
     fn generate_request_token(&mut self) -> Option<String> {
         if !self.client_request_token().is_empty() {
             return None;

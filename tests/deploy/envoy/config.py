@@ -27,7 +27,7 @@ NEVER_REACHED = {"retry_on": "connect-failure,refused-stream", "num_retries": 2,
                  "host_selection_retry_max_attempts": 3}
 
 # docs/mesh.md: retries by the server's advice. The other back-off is longer than any call here may take, so that a retry within
-# seconds is one that retry-after asked for.
+# seconds is one that retry-after caused.
 BY_ADVICE = {"retry_on": "resource-exhausted,unavailable", "num_retries": 2,
              "retry_back_off": {"base_interval": "60s", "max_interval": "60s"},
              "rate_limited_retry_back_off": {"reset_headers": [{"name": "retry-after", "format": "SECONDS"}], "max_interval": "60s"}}

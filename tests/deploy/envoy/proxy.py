@@ -218,17 +218,17 @@ def json_over_http_calls_a_method_and_streams_lines():
     with two_gateways() as pair, envoy(pair, [transcoder]) as proxy:
         body = {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": "Hello"}]}],
                 "inferenceConfig": {"maxTokens": 512}}
-        status, answer = post(proxy, f"/{SERVICE}/Converse", body)
-        assert status == 200, answer
-        answer = json.loads(answer)
+        status, response = post(proxy, f"/{SERVICE}/Converse", body)
+        assert status == 200, response
+        response = json.loads(response)
         # Members have the names of AWS's own JSON.
-        assert answer["stopReason"] == "end_turn" and "Hello" in answer["output"]["message"]["content"][0]["text"], answer
-        status, answer = post(proxy, f"/{SERVICE}/ConverseStream", body)
-        events = [json.loads(line) for line in answer.splitlines() if line]
+        assert response["stopReason"] == "end_turn" and "Hello" in response["output"]["message"]["content"][0]["text"], response
+        status, response = post(proxy, f"/{SERVICE}/ConverseStream", body)
+        events = [json.loads(line) for line in response.splitlines() if line]
         assert status == 200 and "messageStart" in events[0] and "metadata" in events[-1], events
-        status, answer = post(proxy, f"/{SERVICE}/Converse", body | {"modelId": "fault.throttling-daily"})
-        error = json.loads(answer)
-        assert status == 429 and error["code"] == 8, (status, answer)
+        status, response = post(proxy, f"/{SERVICE}/Converse", body | {"modelId": "fault.throttling-daily"})
+        error = json.loads(response)
+        assert status == 429 and error["code"] == 8, (status, response)
         info = next(d for d in error["details"] if d["@type"].endswith("google.rpc.ErrorInfo"))
         assert info["reason"] and info["domain"], info
 

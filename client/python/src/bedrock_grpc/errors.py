@@ -81,7 +81,7 @@ def incomplete_stream(request_id: str | None) -> BedrockError:
     """The error of a stream that ended before its last event."""
     return BedrockError(
         code=grpc.StatusCode.UNAVAILABLE,
-        message="the stream ended before the model said why it stopped",
+        message="the stream ended before the model's stop reason",
         retryable=True,
         request_id=request_id,
     )

@@ -45,7 +45,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default (printf "%s-tls" (include "bedrock-grpc.fullname" .)) .Values.tls.secretName }}
 {{- end }}
 
-{{/* What the pod security standard "restricted" asks of a container, and a read-only root. */}}
+{{/* What the pod security standard "restricted" requires of a container, and a read-only root. */}}
 {{- define "bedrock-grpc.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

@@ -77,7 +77,7 @@ public final class ConverseStream implements Iterator<ConverseStreamResponse>, A
   public ConverseResult collect() {
     forEachRemaining(event -> {});
     if (!collector.isComplete()) {
-      Status status = Status.UNAVAILABLE.withDescription("the stream ended before the model said why it stopped");
+      Status status = Status.UNAVAILABLE.withDescription("the stream ended before the model's stop reason");
       throw BedrockException.from(status.asRuntimeException()).withHeaders(headers.get());
     }
     return new ConverseResult(collector.response(), headers.get());
