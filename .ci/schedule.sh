@@ -14,6 +14,7 @@ declare -A seconds=() # ended step -> how long it took
 # step NAME [needs=NAME,...] [uses=RESOURCE]
 step() {
   local name=$1 option
+  [[ " ${steps[*]} " != *" $name "* ]] || { echo "step $name is declared twice" >&2; exit 1; }
   steps+=("$name")
   shift
   for option; do
