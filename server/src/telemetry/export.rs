@@ -8,6 +8,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::names;
+use super::spans::enable_spans;
 
 /// The exporters of spans and metrics. They run as long as the process does.
 #[derive(Default)]
@@ -35,6 +36,7 @@ impl Exporters {
             let exporter = SpanExporter::builder().with_tonic().build()?;
             let provider = SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build();
             global::set_tracer_provider(provider.clone());
+            enable_spans();
             exporters.traces = Some(provider);
         }
         if is_endpoint_set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") {

@@ -2,6 +2,7 @@
 //! attempt.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 use opentelemetry::global::{self, BoxedTracer};
@@ -15,15 +16,27 @@ use super::status_name::status_name;
 use super::usage::total_input_tokens;
 use crate::call::CallRecord;
 
-/// The spans of one call.
+/// Whether spans are exported. Without an exporter no span is created.
+static IS_EXPORTED: AtomicBool = AtomicBool::new(false);
+
+/// Creates spans from now on. The exporter calls it.
+pub(super) fn enable_spans() {
+    IS_EXPORTED.store(true, Ordering::Relaxed);
+}
+
+/// The spans of one call. Empty without an exporter.
+#[derive(Default)]
 pub(crate) struct CallSpans {
-    server: Context,
+    server: Option<Context>,
     client: OnceLock<Context>,
 }
 
 impl CallSpans {
     /// Starts the SERVER span, as a child of the caller's `traceparent`.
     pub(crate) fn start(method: &str, headers: &HeaderMap) -> Self {
+        if !IS_EXPORTED.load(Ordering::Relaxed) {
+            return Self::default();
+        }
         let parent =
             global::get_text_map_propagator(|p| p.extract_with_context(&Context::new(), &HeaderExtractor(headers)));
         let method = method.to_owned();
@@ -31,7 +44,7 @@ impl CallSpans {
             KeyValue::new(names::RPC_SYSTEM_NAME, names::GRPC),
             KeyValue::new(names::RPC_METHOD, method),
         ]);
-        Self { server: start_span(span, &parent), client: OnceLock::new() }
+        Self { server: Some(start_span(span, &parent)), client: OnceLock::new() }
     }
 
     /// Starts the CLIENT span `{operation} {model}`. `attributes` returns the parameters of the request. They
@@ -42,6 +55,7 @@ impl CallSpans {
         model_id: Option<&str>,
         attributes: impl FnOnce() -> Vec<KeyValue>,
     ) {
+        let Some(server) = &self.server else { return };
         self.client.get_or_init(|| {
             let name = model_id.map_or_else(|| operation.to_owned(), |model| format!("{operation} {model}"));
             let mut known = vec![
@@ -50,7 +64,7 @@ impl CallSpans {
             ];
             known.extend(model_id.map(|model| KeyValue::new(names::GEN_AI_REQUEST_MODEL, model.to_owned())));
             let span = SpanBuilder::from_name(name).with_kind(SpanKind::Client).with_attributes(known);
-            let context = start_span(span, &self.server);
+            let context = start_span(span, server);
             if context.span().is_recording() {
                 context.span().set_attributes(attributes());
             }
@@ -60,21 +74,23 @@ impl CallSpans {
 
     /// Starts the span of one attempt in `region`. The span ends when the returned value is dropped.
     pub(crate) fn start_attempt(&self, number: u32, region: &str) -> AttemptSpan {
+        let Some(parent) = self.client.get().or(self.server.as_ref()) else { return AttemptSpan(None) };
         let span = SpanBuilder::from_name(format!("attempt {number}")).with_kind(SpanKind::Internal).with_attributes([
             KeyValue::new(names::ATTEMPT, i64::from(number)),
             KeyValue::new(names::CLOUD_REGION, region.to_owned()),
         ]);
-        AttemptSpan(start_span(span, self.client.get().unwrap_or(&self.server)))
+        AttemptSpan(Some(start_span(span, parent)))
     }
 
     /// The trace id for the log line. `None` when the trace is not sampled.
     pub(crate) fn trace_id(&self) -> Option<String> {
-        let span = self.server.span();
+        let span = self.server.as_ref()?.span();
         span.span_context().is_sampled().then(|| span.span_context().trace_id().to_string())
     }
 
     /// Ends both spans with the result of the call.
     pub(crate) fn end(&self, code: Code, record: &CallRecord) {
+        let Some(server) = &self.server else { return };
         let failure = record.failure.as_ref();
         let error = failure.map(|f| f.reason.clone());
         let text = failure.and_then(|f| f.text.clone()).unwrap_or_default();
@@ -92,7 +108,7 @@ impl CallSpans {
             }
             span.end();
         }
-        let span = self.server.span();
+        let span = server.span();
         span.set_attribute(KeyValue::new(names::RPC_RESPONSE_STATUS_CODE, status_name(code)));
         if is_server_error(code) {
             span.set_attribute(KeyValue::new(names::ERROR_TYPE, error.unwrap_or_else(|| status_name(code))));
@@ -103,19 +119,23 @@ impl CallSpans {
 }
 
 /// The span of one attempt. It ends when it is dropped.
-pub(crate) struct AttemptSpan(Context);
+pub(crate) struct AttemptSpan(Option<Context>);
 
 impl AttemptSpan {
     /// Marks the attempt as failed for `reason` (`ErrorInfo.reason`).
     pub(crate) fn record_failure(&self, reason: &str) {
-        self.0.span().set_attribute(KeyValue::new(names::ERROR_TYPE, reason.to_owned()));
-        self.0.span().set_status(Status::error(""));
+        if let Some(context) = &self.0 {
+            context.span().set_attribute(KeyValue::new(names::ERROR_TYPE, reason.to_owned()));
+            context.span().set_status(Status::error(""));
+        }
     }
 }
 
 impl Drop for AttemptSpan {
     fn drop(&mut self) {
-        self.0.span().end();
+        if let Some(context) = &self.0 {
+            context.span().end();
+        }
     }
 }
 
