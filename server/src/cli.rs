@@ -81,6 +81,15 @@ pub(crate) struct ServeOptions {
     #[arg(long)]
     pub(crate) ignore_unknown_fields: bool,
 
+    /// Compress the events of streams for callers that accept it. It costs about twice the CPU of everything else.
+    #[arg(long)]
+    pub(crate) compress_streams: bool,
+
+    /// Maximum time to hold data for callers, so that many streams share a write, when at least 64 calls run. With fewer calls
+    /// nothing is held. `0s` never holds.
+    #[arg(long, default_value = "1ms", value_parser = humantime::parse_duration)]
+    pub(crate) max_write_delay: Duration,
+
     /// Show callers Bedrock's messages without redaction, with the account ids and role names in their ARNs.
     #[arg(long)]
     pub(crate) expose_upstream_messages: bool,

@@ -13,6 +13,7 @@ mod call_options;
 mod calls;
 mod cancellation;
 mod catalog;
+mod compression;
 mod credentials;
 mod deadlines;
 mod demo;

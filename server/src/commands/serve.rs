@@ -10,7 +10,7 @@ use super::supervisor::{notify_stopping, supervise};
 use crate::bedrock::{Settings, Upstream};
 use crate::call::{CallSettings, Timeouts};
 use crate::cli::ServeOptions;
-use crate::net::{Gateway, GatewayError, GatewaySettings, stop_signal};
+use crate::net::{Gateway, GatewayError, GatewaySettings, ServiceSettings, stop_signal};
 use crate::telemetry::{Exporters, TelemetryError};
 
 /// Why the gateway could not start, or why it ended.
@@ -47,10 +47,11 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         },
         expose_upstream_messages: options.expose_upstream_messages,
     };
-    let ServeOptions { listen, region, upstream_ca, grace, control_plane: serve_control_plane, .. } = options;
+    let ServeOptions { listen, region, upstream_ca, grace, max_write_delay, .. } = options;
+    let services = ServiceSettings { control_plane: options.control_plane, compress_streams: options.compress_streams };
     let upstream_ca = upstream_ca.map(read_certificates).transpose()?;
     let upstream = Upstream::load(Settings { region, upstream_ca, ..Settings::default() }).await;
-    let settings = GatewaySettings { listen, calls, grace, serve_control_plane };
+    let settings = GatewaySettings { listen, calls, grace, services, max_write_delay };
     let upstream = Arc::new(upstream);
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
     tracing::info!(address = gateway.address(), "serving");

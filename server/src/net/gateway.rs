@@ -7,9 +7,10 @@ use tokio::task::JoinHandle;
 use tonic::transport::Server;
 
 use super::address::ListenAddress;
+use super::coalescing::WritePolicy;
 use super::health::HealthReport;
 use super::listener::Listener;
-use super::services::{RUNTIME_SERVICE, build_routes};
+use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
 use crate::bedrock::Upstream;
 use crate::call::{CallLayer, CallSettings, Shutdown};
 use crate::telemetry::observe_running_calls;
@@ -30,8 +31,10 @@ pub(crate) struct GatewaySettings {
     pub(crate) calls: CallSettings,
     /// Maximum time that running calls may take to finish after the shutdown has started.
     pub(crate) grace: Duration,
-    /// Whether to serve `bedrock.control.v1.BedrockService`.
-    pub(crate) serve_control_plane: bool,
+    /// Which services there are, and how they compress.
+    pub(crate) services: ServiceSettings,
+    /// Maximum time for which data to callers is held to be sent together, when many calls run.
+    pub(crate) max_write_delay: Duration,
 }
 
 /// A gateway that listens. Dropping it ends all calls at once. [`Gateway::shutdown`] lets running calls finish.
@@ -74,20 +77,20 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Listen`] when the address is in use or not allowed.
     pub(crate) async fn start(settings: GatewaySettings, upstream: Arc<Upstream>) -> Result<Self, GatewayError> {
-        let GatewaySettings { listen: address, calls, grace, serve_control_plane } = settings;
+        let GatewaySettings { listen: address, calls, grace, services, max_write_delay } = settings;
         let listener = Listener::bind(&address).await.map_err(|source| GatewayError::Listen { address, source })?;
         let address = listener.address();
         let (health, health_service) = HealthReport::start(Arc::clone(&upstream), RUNTIME_SERVICE).await;
-        let routes = build_routes(upstream, health_service, serve_control_plane)?;
+        let services = Services::new(services, upstream, health_service)?;
         let shutdown = Shutdown::default();
         observe_running_calls(shutdown.running.clone());
         let server = Server::builder()
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .layer(CallLayer::new(calls, shutdown.clone()))
-            .add_routes(routes);
+            .layer(CallLayer::new(calls, shutdown.clone()));
+        let writes = WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay };
         let draining = shutdown.draining.clone().cancelled_owned();
-        let server = tokio::spawn(listener.serve(server, draining));
+        let server = tokio::spawn(listener.serve(server, services, writes, draining));
         Ok(Self { address, shutdown, grace, health, server })
     }
 

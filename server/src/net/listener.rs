@@ -5,13 +5,17 @@ use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tower::layer::util::{Identity, Stack};
 
 use super::address::ListenAddress;
+use super::coalescing::{CoalescingSocket, WritePolicy};
+use super::services::Services;
 use crate::call::CallLayer;
 
 /// A bound socket.
@@ -87,17 +91,21 @@ impl Listener {
     /// Serves until `shutdown` resolves and all connections have ended.
     pub(super) async fn serve(
         self,
-        server: Router<tower::layer::util::Stack<CallLayer, tower::layer::util::Identity>>,
+        server: Server<Stack<CallLayer, Identity>>,
+        services: Services,
+        writes: WritePolicy,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
         match self {
             Self::Tcp(listener) => {
                 let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(pause_after_error);
-                server.serve_with_incoming_shutdown(incoming, shutdown).await
+                let incoming = incoming.map_ok(|socket| CoalescingSocket::new(socket, writes.clone()));
+                server.serve_with_incoming_shutdown(services, incoming, shutdown).await
             }
             Self::Unix(listener, _file) => {
                 let incoming = UnixListenerStream::new(listener).then(pause_after_error);
-                server.serve_with_incoming_shutdown(incoming, shutdown).await
+                let incoming = incoming.map_ok(|socket| CoalescingSocket::new(socket, writes.clone()));
+                server.serve_with_incoming_shutdown(services, incoming, shutdown).await
             }
         }
     }

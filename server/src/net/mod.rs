@@ -1,6 +1,7 @@
 //! Listening, the services at the port, health, reflection and the shutdown.
 
 mod address;
+mod coalescing;
 mod gateway;
 mod health;
 mod listener;
@@ -9,4 +10,5 @@ mod signals;
 
 pub(crate) use address::ListenAddress;
 pub(crate) use gateway::{Gateway, GatewayError, GatewaySettings};
+pub(crate) use services::ServiceSettings;
 pub(crate) use signals::stop_signal;

@@ -1,13 +1,22 @@
 //! The gRPC services at the port: the RPCs, health and reflection.
 
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bedrock_grpc_schema::FILE_DESCRIPTOR_SET;
 use bedrock_grpc_schema::control::v1::bedrock_service_server::{self as control_plane, BedrockServiceServer};
 use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_server::{self as runtime, BedrockRuntimeServiceServer};
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
+use tower::Service;
 
 use crate::bedrock::Upstream;
 use crate::limits::MAX_MESSAGE_BYTES;
@@ -15,6 +24,10 @@ use crate::rpc::{ControlPlane, Runtime};
 
 /// The full name of the main service. Health reports on it, and on the empty name for the whole server.
 pub(super) const RUNTIME_SERVICE: &str = runtime::SERVICE_NAME;
+
+/// Names the encodings that the caller accepts.
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+const ACCEPT_ENCODING_HEADER: &str = "grpc-accept-encoding";
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
@@ -34,28 +47,82 @@ macro_rules! with_message_settings {
     };
 }
 
-/// Builds the routes of all services. `serve_control_plane` adds `bedrock.control.v1.BedrockService`.
-///
-/// # Errors
-/// When reflection cannot read the schema.
-pub(super) fn build_routes(
-    upstream: Arc<Upstream>,
-    health: HealthServer<impl Health>,
-    serve_control_plane: bool,
-) -> Result<Routes, tonic_reflection::server::Error> {
-    let mut names = vec![RUNTIME_SERVICE, HEALTH, REFLECTION_V1, REFLECTION_V1ALPHA];
-    let runtime = BedrockRuntimeServiceServer::new(Runtime::new(Arc::clone(&upstream)));
-    let mut routes = Routes::new(with_message_settings!(runtime));
-    if serve_control_plane {
-        names.push(control_plane::SERVICE_NAME);
-        let service = BedrockServiceServer::new(ControlPlane::new(upstream));
-        routes = routes.add_service(with_message_settings!(service));
+/// Which services there are, and how they compress.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServiceSettings {
+    /// Whether to serve `bedrock.control.v1.BedrockService`.
+    pub(crate) control_plane: bool,
+    /// Whether events of streams are compressed for callers that accept it.
+    pub(crate) compress_streams: bool,
+}
+
+/// All services. Requests to the main service do not pass through the router of the others.
+#[derive(Clone)]
+pub(super) struct Services {
+    runtime: BedrockRuntimeServiceServer<Runtime>,
+    others: Routes,
+    /// Paths of the methods whose responses are not compressed.
+    uncompressed: Arc<HashSet<String>>,
+}
+
+impl Services {
+    /// Builds the services.
+    ///
+    /// # Errors
+    /// When reflection cannot read the schema.
+    pub(super) fn new(
+        settings: ServiceSettings,
+        upstream: Arc<Upstream>,
+        health: HealthServer<impl Health>,
+    ) -> Result<Self, tonic_reflection::server::Error> {
+        let mut names = vec![RUNTIME_SERVICE, HEALTH, REFLECTION_V1, REFLECTION_V1ALPHA];
+        let runtime = BedrockRuntimeServiceServer::new(Runtime::new(Arc::clone(&upstream)));
+        let mut others = Routes::new(with_message_settings!(health));
+        if settings.control_plane {
+            names.push(control_plane::SERVICE_NAME);
+            let service = BedrockServiceServer::new(ControlPlane::new(upstream));
+            others = others.add_service(with_message_settings!(service));
+        }
+        let others = others
+            .add_service(with_message_settings!(reflection(&names).build_v1()?))
+            .add_service(with_message_settings!(reflection(&names).build_v1alpha()?))
+            .prepare();
+        let uncompressed = if settings.compress_streams { HashSet::new() } else { streaming_methods() };
+        Ok(Self { runtime: with_message_settings!(runtime), others, uncompressed: Arc::new(uncompressed) })
     }
-    Ok(routes
-        .add_service(with_message_settings!(health))
-        .add_service(with_message_settings!(reflection(&names).build_v1()?))
-        .add_service(with_message_settings!(reflection(&names).build_v1alpha()?))
-        .prepare())
+}
+
+impl Service<http::Request<Body>> for Services {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // tonic's services are always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        // tonic has no way to turn off the compression of a streaming response, and negotiates by this header.
+        if self.uncompressed.contains(request.uri().path()) {
+            request.headers_mut().remove(ACCEPT_ENCODING_HEADER);
+        }
+        let service = request.uri().path().get(1..).and_then(|path| path.split_once('/')).map(|(service, _)| service);
+        if service == Some(RUNTIME_SERVICE) { self.runtime.call(request) } else { Box::pin(self.others.call(request)) }
+    }
+}
+
+/// Paths of all methods with streaming responses. Their events are small and frequent: gzip costs more than all other work
+/// on an event, and makes a short event longer.
+fn streaming_methods() -> HashSet<String> {
+    let files = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default().file;
+    let mut paths = HashSet::new();
+    for (file, service) in files.iter().flat_map(|file| file.service.iter().map(move |service| (file, service))) {
+        for method in service.method.iter().filter(|method| method.server_streaming()) {
+            paths.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+        }
+    }
+    paths
 }
 
 /// Reflection of the services in `names` and of all messages that their descriptors contain.
@@ -66,4 +133,18 @@ fn reflection<'a>(names: &[&str]) -> tonic_reflection::server::Builder<'a> {
         // With this grpcurl can show the details of an error.
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
     names.iter().fold(builder, |builder, name| builder.with_service_name(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::streaming_methods;
+
+    #[test]
+    fn methods_with_streaming_responses_are_found_in_the_descriptors() {
+        let methods = streaming_methods();
+        for method in ["ConverseStream", "InvokeModelWithResponseStream", "InvokeModelWithBidirectionalStream"] {
+            assert!(methods.contains(&format!("/bedrock.runtime.v1.BedrockRuntimeService/{method}")), "{method}");
+        }
+        assert!(!methods.contains("/bedrock.runtime.v1.BedrockRuntimeService/Converse"));
+    }
 }

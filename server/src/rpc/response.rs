@@ -8,7 +8,7 @@ use crate::call::CallOptions;
 use crate::error::Failure;
 
 /// A response message that is made from a complete response of Bedrock.
-pub(super) trait UnaryResponse: ReportsUsage + Sized {
+pub(super) trait UnaryResponse: ReportsUsage + prost::Message + Sized {
     /// Reads the message from the response's headers and body, in the form that the caller chose.
     ///
     /// # Errors

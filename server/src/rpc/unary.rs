@@ -11,6 +11,10 @@ use super::usage::record_usage;
 use crate::bedrock::Upstream;
 use crate::error::Failure;
 
+/// Responses from this size are compressed for callers that accept it. A smaller one fits a few packets, and gzip costs more
+/// CPU than the whole call.
+const MIN_COMPRESSED_BYTES: usize = 16 * 1024;
+
 /// Sends the request to Bedrock and returns the complete response.
 pub(super) async fn run_unary<R: UpstreamRequest, M: UnaryResponse>(
     upstream: &Upstream,
@@ -23,13 +27,17 @@ pub(super) async fn run_unary<R: UpstreamRequest, M: UnaryResponse>(
             call.on_response_headers(&response.headers);
             let body = response.body.whole().await?;
             call.on_first_event();
-            Ok((M::decode(&response.headers, body, call.options)?, response.headers))
+            Ok((<M as UnaryResponse>::decode(&response.headers, body, call.options)?, response.headers))
         };
         with_timeout(call.settings.timeouts.response, Failure::ResponseTimeout, attempt).await
     });
     let (message, headers) = outcome.await.map_err(|failure| call.record_failure(&failure))?;
     record_usage(&call, &message);
+    let is_small = message.encoded_len() < MIN_COMPRESSED_BYTES;
     let mut response = Response::new(message);
+    if is_small {
+        response.disable_compression();
+    }
     insert_initial_metadata(&call, &headers, response.metadata_mut());
     Ok(response)
 }

@@ -13,7 +13,7 @@ use bedrock_simulator::Simulator;
 use crate::bedrock::{Settings, Upstream};
 use crate::call::CallSettings;
 use crate::cli::DemoOptions;
-use crate::net::{Gateway, GatewayError, GatewaySettings, ListenAddress, stop_signal};
+use crate::net::{Gateway, GatewayError, GatewaySettings, ListenAddress, ServiceSettings, stop_signal};
 use screen::Screen;
 
 /// Why the demo failed.
@@ -51,7 +51,13 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
     })
     .await;
     let listen = ListenAddress::Tcp("127.0.0.1:0".to_owned());
-    let settings = GatewaySettings { listen, calls: CallSettings::default(), grace: GRACE, serve_control_plane: true };
+    let settings = GatewaySettings {
+        listen,
+        calls: CallSettings::default(),
+        grace: GRACE,
+        services: ServiceSettings { control_plane: true, compress_streams: false },
+        max_write_delay: Duration::ZERO,
+    };
     let gateway = Gateway::start(settings, Arc::new(upstream)).await?;
     screen.print_title("bedrock-grpc demo")?;
     screen.print_line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;
