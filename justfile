@@ -42,6 +42,11 @@ clients *scripts: build
 docs *pages: build
     tests/docs/run {{ pages }}
 
+# CPU, memory and latency against a bare loop over the AWS SDK; `just load paced memory` measures only these
+load *arguments:
+    cargo build --release -p bedrock-grpc-server -p bedrock-grpc-load
+    target/release/bedrock-grpc-load {{ arguments }}
+
 # Licences, duplicates, sources
 deny:
     .ci/run deny

@@ -33,6 +33,17 @@ pub fn ignore_unknown_fields(ignore: bool) {
     IGNORE_UNKNOWN_FIELDS.store(ignore, Ordering::Relaxed);
 }
 
+/// Size of the first buffer of an encoder and of a decoder. tonic's default of 8 KiB is half of the memory that an open stream
+/// takes, and an event or a small request has some hundred bytes. Buffers grow with larger messages.
+const BUFFER_BYTES: usize = 1024;
+
+/// Bytes of encoded messages from which tonic stops gathering the messages that are ready. tonic's default.
+const YIELD_BYTES: usize = 32 * 1024;
+
+fn buffers() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+}
+
 /// Encodes `T`, decodes `U`.
 #[derive(Debug)]
 pub struct Codec<T, U>(PhantomData<(T, U)>);
@@ -50,7 +61,7 @@ impl<T: RpcMessage, U: RpcMessage> tonic::codec::Codec for Codec<T, U> {
     type Decoder = CheckedDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::new(BufferSettings::default())
+        ProstEncoder::new(buffers())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -65,6 +76,10 @@ pub struct CheckedDecoder<U>(PhantomData<U>);
 impl<U: RpcMessage> Decoder for CheckedDecoder<U> {
     type Item = U;
     type Error = Status;
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
+    }
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         if !IGNORE_UNKNOWN_FIELDS.load(Ordering::Relaxed) {
