@@ -44,6 +44,14 @@ pub mod runtime {
     }
 }
 
+/// `bedrock.errors`: why a call failed.
+pub mod errors {
+    /// Version 1: [`ErrorReason`](v1::ErrorReason).
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/bedrock.errors.v1.rs"));
+    }
+}
+
 /// `bedrock.type`: what all services share.
 pub mod r#type {
     /// Version 1: [`Document`](v1::Document), the members that the schema does not know.

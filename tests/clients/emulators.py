@@ -249,9 +249,9 @@ def errors_without_a_name(client):
     # aimock differs from AWS: it sends neither the header x-amzn-errortype nor `__type`. The name is in an object of
     # Anthropic's own API. So only the HTTP status decides, and the reason shows that.
     code, info = client.failure("Converse", model_id=MODEL, messages=[user("too fast")])
-    assert (code, info.reason) == ("RESOURCE_EXHAUSTED", "HTTP_429"), (code, info)
+    assert (code, info.reason) == ("RESOURCE_EXHAUSTED", "UPSTREAM_HTTP_ERROR"), (code, info)
     code, info = client.failure("Converse", model_id=MODEL, messages=[user("no such fixture")])
-    assert (code, info.reason) == ("NOT_FOUND", "HTTP_404"), (code, info)
+    assert (code, info.reason) == ("NOT_FOUND", "UPSTREAM_HTTP_ERROR"), (code, info)
 
 
 @check(AIMOCK)
@@ -266,7 +266,7 @@ def chunks_that_hold_no_bytes(client):
 def other_operations_that_it_lacks(client):
     counted = v1.CountTokensInput(converse=v1.ConverseTokensRequest(messages=[user("hello")]))
     code, info = client.failure("CountTokens", model_id=MODEL, input=counted)
-    assert (code, info.reason) == ("NOT_FOUND", "HTTP_404"), (code, info)
+    assert (code, info.reason) == ("NOT_FOUND", "UPSTREAM_HTTP_ERROR"), (code, info)
 
 
 def emulator(command, port, **environment):

@@ -52,6 +52,10 @@ fn quota(d: &ErrorDetails) -> bool {
     d.quota_failure().is_some_and(|q| !q.violations.is_empty())
 }
 
+fn http_status(d: &ErrorDetails) -> bool {
+    d.error_info().is_some_and(|info| info.metadata.get("http_status").is_some_and(|status| status.len() == 3))
+}
+
 const ROWS: &[Row] = &[
     row("validation", Code::InvalidArgument, "VALIDATION", Nothing, 1, any),
     row("access-denied", Code::PermissionDenied, "ACCESS_DENIED", Nothing, 1, |d| {
@@ -90,18 +94,18 @@ const ROWS: &[Row] = &[
 
 /// Rows that exist only as HTTP responses.
 const HTTP_ROWS: &[Row] = &[
-    row("unknown", Code::Unknown, "TEAPOT", Nothing, 1, any),
-    row("http-400", Code::InvalidArgument, "HTTP_400", Nothing, 1, any),
-    row("http-413", Code::InvalidArgument, "HTTP_413", Nothing, 1, any),
-    row("http-403", Code::PermissionDenied, "HTTP_403", Nothing, 1, any),
-    row("http-404", Code::NotFound, "HTTP_404", Nothing, 1, any),
-    row("http-408", Code::DeadlineExceeded, "HTTP_408", Delay, 1, any),
-    row("http-429", Code::ResourceExhausted, "HTTP_429", Delay, 3, any),
-    row("http-500", Code::Internal, "HTTP_500", Delay, 2, any),
-    row("http-502", Code::Unavailable, "HTTP_502", Delay, 3, any),
-    row("http-503", Code::Unavailable, "HTTP_503", Delay, 3, any),
-    row("http-504", Code::DeadlineExceeded, "HTTP_504", Delay, 1, any),
-    row("http-418", Code::Unknown, "HTTP_418", Nothing, 1, any),
+    row("unknown", Code::Unknown, "UPSTREAM_EXCEPTION", Nothing, 1, http_status),
+    row("http-400", Code::InvalidArgument, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),
+    row("http-413", Code::InvalidArgument, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),
+    row("http-403", Code::PermissionDenied, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),
+    row("http-404", Code::NotFound, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),
+    row("http-408", Code::DeadlineExceeded, "UPSTREAM_HTTP_ERROR", Delay, 1, http_status),
+    row("http-429", Code::ResourceExhausted, "UPSTREAM_HTTP_ERROR", Delay, 3, http_status),
+    row("http-500", Code::Internal, "UPSTREAM_HTTP_ERROR", Delay, 2, http_status),
+    row("http-502", Code::Unavailable, "UPSTREAM_HTTP_ERROR", Delay, 3, http_status),
+    row("http-503", Code::Unavailable, "UPSTREAM_HTTP_ERROR", Delay, 3, http_status),
+    row("http-504", Code::DeadlineExceeded, "UPSTREAM_HTTP_ERROR", Delay, 1, http_status),
+    row("http-418", Code::Unknown, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),
     row("reset", Code::Unavailable, "UNREACHABLE", Delay, 3, any),
 ];
 

@@ -213,7 +213,7 @@ async fn a_unary_call_without_a_response_ends_by_timeout() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--response-timeout").arg("50ms").start().await;
     let status = gateway.client().await.converse(converse("fault.stall", "Hi")).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "ANSWER_TIMEOUT"));
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "RESPONSE_TIMEOUT"));
     simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();
 }
 

@@ -67,7 +67,7 @@ async fn a_response_above_the_message_limit_is_resource_exhausted() {
     let body = format!(r#"{{"output":{{"message":{{"content":[{{"text":"{}"}}]}}}}}}"#, "x".repeat(33 << 20));
     simulator.script(bedrock_simulator::Answer::json(http::StatusCode::OK, body));
     let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "ANSWER_TOO_LARGE"));
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "RESPONSE_TOO_LARGE"));
 }
 
 #[tokio::test]

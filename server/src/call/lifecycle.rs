@@ -100,7 +100,7 @@ impl Call {
             let may_quote_request = matches!(failure, Failure::Exception(_) | Failure::Invalid { .. })
                 && classification.code == Code::InvalidArgument;
             let text = (!may_quote_request).then(|| failure.to_string());
-            record.failure = Some(FailureSummary { reason: classification.reason.into_owned(), text });
+            record.failure = Some(FailureSummary { reason: classification.reason.to_owned(), text });
             failure.to_status(&record.context)
         })
     }

@@ -103,7 +103,7 @@ impl Call {
         let outcome = attempt.await;
         match &outcome {
             Ok(_) => upstream.set_readiness(Readiness::Ready),
-            Err(failure) => span.record_failure(&failure.classify().reason),
+            Err(failure) => span.record_failure(failure.classify().reason),
         }
         outcome
     }

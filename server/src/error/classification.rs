@@ -1,6 +1,5 @@
 //! What a failure means: the type that the error table returns.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use tonic::Code;
@@ -40,8 +39,8 @@ pub(super) enum Pushback {
 pub(crate) struct Classification {
     /// The gRPC status code.
     pub(crate) code: Code,
-    /// `ErrorInfo.reason`.
-    pub(crate) reason: Cow<'static, str>,
+    /// `ErrorInfo.reason`: the name of a `bedrock.errors.v1.ErrorReason`.
+    pub(crate) reason: &'static str,
     /// Whether the gateway itself retries.
     pub(crate) retry: Retry,
     /// Whether and when the caller should retry.

@@ -25,11 +25,7 @@ pub(super) fn error_details(
     delay: Option<Duration>,
 ) -> ErrorDetails {
     let mut details = ErrorDetails::new();
-    details.set_error_info(
-        classification.reason.clone(),
-        DOMAIN,
-        error_info_metadata(failure, classification, context),
-    );
+    details.set_error_info(classification.reason, DOMAIN, error_info_metadata(failure, classification, context));
     details.set_request_info(context.request_id.as_deref().unwrap_or_default(), "");
     if delay.is_some() {
         details.set_retry_info(delay);
@@ -60,7 +56,7 @@ pub(super) fn error_details(
             add_help_links(&mut details, context)
         }
         (Failure::Exception(_), Code::FailedPrecondition) => {
-            details.add_precondition_failure_violation(classification.reason.clone(), subject, message);
+            details.add_precondition_failure_violation(classification.reason, subject, message);
             add_help_links(&mut details, context);
         }
         _ => {}
@@ -89,6 +85,9 @@ fn error_info_metadata(
     optional("client_request_token", sent_request_token(context));
     if let Failure::Exception(e) = failure {
         optional("aws_error_code", e.name.as_deref());
+        if classification.reason.starts_with("UPSTREAM_") {
+            optional("http_status", e.http_status.map(|status| status.to_string()).as_deref());
+        }
         optional("original_status_code", e.original_status_code.map(|c| c.to_string()).as_deref());
         optional("resource_name", e.resource_name.as_deref().map(redact_arns).as_deref());
     }

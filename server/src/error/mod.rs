@@ -10,6 +10,7 @@ mod exception;
 mod failure;
 mod field;
 mod message;
+mod reason;
 mod redact;
 mod status;
 mod table;

@@ -1,15 +1,13 @@
 //! The one table: what each failure means to the caller and to our own retries. It matches on the exception's name, because
 //! AWS's pages contradict each other about HTTP statuses. The HTTP status decides only when the name is missing or unknown.
 
-use std::borrow::Cow;
-
-use heck::ToShoutySnakeCase as _;
 use tonic::Code;
 
 use super::backoff::Backoff;
 use super::classification::{Classification, Pushback, Retry};
 use super::exception::Exception;
 use super::failure::Failure;
+use super::reason::{UNKNOWN_EXCEPTION, is_reason, reason_from_name};
 
 impl Failure {
     /// Looks the failure up in the table.
@@ -28,12 +26,12 @@ impl Failure {
             Self::Undecodable(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Once, P::None),
             // The response is complete and has been billed. A retry would be billed again and end in the same way.
             Self::UnreadableResponse(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Never, P::None),
-            Self::ResponseTooLarge(_) => row(Code::ResourceExhausted, "ANSWER_TOO_LARGE", Retry::Never, P::Stop),
+            Self::ResponseTooLarge(_) => row(Code::ResourceExhausted, "RESPONSE_TOO_LARGE", Retry::Never, P::Stop),
             Self::FirstEventTimeout(_) => {
                 row(Code::DeadlineExceeded, "FIRST_EVENT_TIMEOUT", Retry::NextTarget, P::None)
             }
             Self::IdleTimeout(_) => row(Code::DeadlineExceeded, "IDLE_TIMEOUT", Retry::Never, P::None),
-            Self::ResponseTimeout(_) => row(Code::DeadlineExceeded, "ANSWER_TIMEOUT", Retry::NextTarget, P::None),
+            Self::ResponseTimeout(_) => row(Code::DeadlineExceeded, "RESPONSE_TIMEOUT", Retry::NextTarget, P::None),
             Self::DeadlineExceeded => row(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", Retry::Never, P::None),
             Self::MalformedTimeout => row(Code::InvalidArgument, "MALFORMED_TIMEOUT", Retry::Never, P::None),
             Self::Draining => row(Code::Unavailable, "DRAINING", Retry::Never, P::After(Backoff::NONE)),
@@ -42,8 +40,9 @@ impl Failure {
     }
 }
 
-fn row(code: Code, reason: impl Into<Cow<'static, str>>, retry: Retry, pushback: Pushback) -> Classification {
-    Classification { code, reason: reason.into(), retry, pushback }
+fn row(code: Code, reason: &'static str, retry: Retry, pushback: Pushback) -> Classification {
+    debug_assert!(is_reason(reason), "the enum lacks {reason}");
+    Classification { code, reason, retry, pushback }
 }
 
 /// AWS credentials are missing or rejected. Only the gateway's operator can fix this, so the caller must not retry.
@@ -101,9 +100,9 @@ fn model_error_code(status: Option<u16>) -> Code {
 fn classify_http_status(e: &Exception) -> Classification {
     use Pushback as P;
     let status = e.http_status.unwrap_or_default();
-    let classed = |code, retry, pushback| row(code, format!("HTTP_{status}"), retry, pushback);
+    let classed = |code, retry, pushback| row(code, "UPSTREAM_HTTP_ERROR", retry, pushback);
     match status {
-        0 => row(Code::Unknown, "UNNAMED", Retry::Never, P::None),
+        0 => row(Code::Unknown, UNKNOWN_EXCEPTION, Retry::Never, P::None),
         400 | 413 => classed(Code::InvalidArgument, Retry::Never, P::None),
         403 => classed(Code::PermissionDenied, Retry::Never, P::None),
         404 => classed(Code::NotFound, Retry::NextTarget, P::None),
@@ -124,7 +123,7 @@ fn classify_tonic_status(status: &tonic::Status) -> Classification {
             (Code::InvalidArgument, "MESSAGE_TOO_LARGE")
         }
         Code::OutOfRange if text.contains("encoded message length too large") => {
-            (Code::ResourceExhausted, "ANSWER_TOO_LARGE")
+            (Code::ResourceExhausted, "RESPONSE_TOO_LARGE")
         }
         Code::ResourceExhausted if text.contains("decompress") => (Code::InvalidArgument, "MESSAGE_TOO_LARGE"),
         Code::Internal if MALFORMED.iter().any(|part| text.contains(part)) => {
@@ -134,18 +133,10 @@ fn classify_tonic_status(status: &tonic::Status) -> Classification {
         Code::Cancelled => (Code::Cancelled, "CANCELLED"),
         code => (code, "RPC"),
     };
-    let pushback = if reason == "ANSWER_TOO_LARGE" { Pushback::Stop } else { Pushback::None };
+    let pushback = if reason == "RESPONSE_TOO_LARGE" { Pushback::Stop } else { Pushback::None };
     row(code, reason, Retry::Never, pushback)
 }
 
 /// Parts of tonic's texts for messages that it cannot read (tonic 0.14, codec/decode.rs and codec/prost.rs).
 const MALFORMED: &[&str] =
     &["failed to decode", "decompress", "Missing request message", "protocol error", "Unexpected EOF"];
-
-/// Converts an exception's name into a reason: `ThrottlingException` -> `THROTTLING`. AIP-193 allows 63 characters.
-fn reason_from_name(name: &str) -> Cow<'static, str> {
-    let mut reason =
-        name.strip_suffix("Exception").filter(|rest| !rest.is_empty()).unwrap_or(name).to_shouty_snake_case();
-    reason.truncate(63);
-    reason.into()
-}

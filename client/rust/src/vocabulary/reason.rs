@@ -1,7 +1,7 @@
 //! The reasons of errors: [`Error::reason`](crate::Error::reason).
 //!
-//! An exception of Bedrock that is not listed here has its own name in UPPER_SNAKE_CASE. A response without a name has
-//! `HTTP_` and its status.
+//! An exception of Bedrock that the gateway does not know has `UPSTREAM_EXCEPTION`, and a response without an exception's name
+//! has `UPSTREAM_HTTP_ERROR`.
 
 /// ValidationException: the request is invalid for Bedrock or for the gateway.
 pub const VALIDATION: &str = "VALIDATION";
