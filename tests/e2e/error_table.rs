@@ -150,7 +150,10 @@ fn unary_requests(model: &str) -> [(&'static str, Value); 4] {
         ("Converse", json!({"modelId": model, "messages": messages})),
         ("InvokeModel", json!({"modelId": model, "body": "e30="})),
         ("CountTokens", json!({"modelId": model, "input": {"converse": {"messages": messages}}})),
-        ("StartAsyncInvoke", json!({"modelId": model, "modelInput": {}, "outputDataConfig": output})),
+        (
+            "StartAsyncInvoke",
+            json!({"modelId": model, "modelInput": {}, "outputDataConfig": output, "clientRequestToken": "a-token"}),
+        ),
     ]
 }
 
