@@ -224,9 +224,9 @@ vocabularies! {
     /// When the guardrail assesses a stream:
     /// [`GuardrailStreamConfiguration.stream_processing_mode`](crate::v1::GuardrailStreamConfiguration::stream_processing_mode).
     guardrail_stream_processing_mode {
-        /// Before each part is sent. This is the default.
+        /// The guardrail assesses each part before it is sent. This is the default.
         SYNC = "sync",
-        /// In the background. Parts are sent immediately.
+        /// The guardrail assesses in the background, and parts are sent immediately.
         ASYNC = "async",
     }
 

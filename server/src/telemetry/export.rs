@@ -23,7 +23,7 @@ pub(crate) struct Exporters {
 pub(crate) struct TelemetryError(#[from] opentelemetry_otlp::ExporterBuildError);
 
 impl Exporters {
-    /// Exports spans and metrics over OTLP/gRPC when `OTEL_EXPORTER_OTLP_ENDPOINT` (or its form for traces or metrics) is
+    /// Exports spans and metrics over OTLP/gRPC when `OTEL_EXPORTER_OTLP_ENDPOINT`, or the variable for traces or metrics, is
     /// set. Without it nothing is exported. The standard `OTEL_*` variables apply: service name, resource attributes,
     /// sampler, headers, batch sizes.
     ///

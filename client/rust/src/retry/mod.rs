@@ -116,15 +116,16 @@ impl RetryThrottle {
     pub(crate) const TOKEN_RATIO: f64 = 0.1;
 
     fn record_success(&self) {
-        self.change(Self::TOKEN_RATIO);
+        self.add_tokens(Self::TOKEN_RATIO);
     }
 
     /// Records a failure. Returns whether a retry is allowed.
     fn record_failure(&self) -> bool {
-        self.change(-1.0) > Self::MAX_TOKENS / 2.0
+        self.add_tokens(-1.0) > Self::MAX_TOKENS / 2.0
     }
 
-    fn change(&self, tokens: f64) -> f64 {
+    /// Adds tokens, or removes them if the number is negative. Returns the new count.
+    fn add_tokens(&self, tokens: f64) -> f64 {
         let mut count = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *count = (*count + tokens).clamp(0.0, Self::MAX_TOKENS);
         *count
