@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bedrock::ConnectionOptions;
 use crate::net::ListenAddress;
 use crate::telemetry::LogFormat;
 
@@ -90,6 +91,9 @@ pub(crate) struct ServeOptions {
     #[arg(long, default_value = "1ms", value_parser = humantime::parse_duration)]
     pub(crate) max_write_delay: Duration,
 
+    #[command(flatten)]
+    pub(crate) connections: ConnectionArgs,
+
     /// Show callers Bedrock's messages without redaction, with the account ids and role names in their ARNs.
     #[arg(long)]
     pub(crate) expose_upstream_messages: bool,
@@ -101,6 +105,75 @@ pub(crate) struct DescriptorOptions {
     /// The file to write. Default: standard output, which must not be a terminal.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Options of the connections to Bedrock.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connections to Bedrock")]
+pub(crate) struct ConnectionArgs {
+    /// Maximum number of calls on one HTTP/2 connection. Bedrock's own limit applies too.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..),
+        env = "BEDROCK_GRPC_UPSTREAM_STREAMS_PER_CONNECTION")]
+    upstream_streams_per_connection: u16,
+
+    /// Maximum number of HTTP/2 connections to one host. Calls that find all of them full wait.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..),
+        env = "BEDROCK_GRPC_UPSTREAM_CONNECTIONS_PER_HOST")]
+    upstream_connections_per_host: u16,
+
+    /// Maximum number of HTTP/1.1 connections to one host, where the endpoint has no HTTP/2. Calls beyond that wait.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..),
+        env = "BEDROCK_GRPC_UPSTREAM_HTTP1_CONNECTIONS_PER_HOST")]
+    upstream_http1_connections_per_host: u16,
+
+    /// How many bytes of one response Bedrock may send ahead of the caller's reads (64 KiB to 16 MiB). A connection takes at
+    /// most this times the number of calls on it.
+    #[arg(long, value_name = "BYTES", default_value_t = 256 * 1024,
+        value_parser = clap::value_parser!(u32).range(65_535..=16 * 1024 * 1024),
+        env = "BEDROCK_GRPC_UPSTREAM_STREAM_WINDOW")]
+    upstream_stream_window: u32,
+
+    /// Time between two PINGs on an HTTP/2 connection.
+    #[arg(long, default_value = "10s", value_parser = parse_positive_duration, env = "BEDROCK_GRPC_UPSTREAM_PING_INTERVAL")]
+    upstream_ping_interval: Duration,
+
+    /// Maximum time for the response to a PING. A connection without one is closed.
+    #[arg(long, default_value = "8s", value_parser = parse_positive_duration, env = "BEDROCK_GRPC_UPSTREAM_PING_TIMEOUT")]
+    upstream_ping_timeout: Duration,
+
+    /// Age after which an HTTP/2 connection takes no new calls. Running calls finish on it.
+    #[arg(long, default_value = "1h", value_parser = parse_positive_duration, env = "BEDROCK_GRPC_UPSTREAM_MAX_AGE")]
+    upstream_max_age: Duration,
+
+    /// Maximum time to open a connection, TLS included.
+    #[arg(long, default_value = "5s", value_parser = parse_positive_duration, env = "BEDROCK_GRPC_UPSTREAM_CONNECT_TIMEOUT")]
+    upstream_connect_timeout: Duration,
+}
+
+impl ConnectionArgs {
+    /// The options as the connections take them.
+    pub(crate) fn into_options(self) -> ConnectionOptions {
+        ConnectionOptions {
+            streams_per_connection: usize::from(self.upstream_streams_per_connection),
+            connections_per_host: usize::from(self.upstream_connections_per_host),
+            http1_connections_per_host: usize::from(self.upstream_http1_connections_per_host),
+            stream_window: self.upstream_stream_window,
+            ping_interval: self.upstream_ping_interval,
+            ping_timeout: self.upstream_ping_timeout,
+            maximum_age: self.upstream_max_age,
+            connect_timeout: self.upstream_connect_timeout,
+            ..ConnectionOptions::default()
+        }
+    }
+}
+
+/// A duration above zero.
+fn parse_positive_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be above zero".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Options of `simulate`.

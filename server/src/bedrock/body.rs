@@ -1,53 +1,83 @@
-//! The body of an answer.
+//! The body of a response.
 
-use aws_smithy_types::body::SdkBody;
+use std::task::{Context, Poll, ready};
+
 use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
-use http_body_util::BodyExt as _;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::connections::IncomingBody;
 use crate::error::Failure;
 
-/// The most that an answer may hold: what a gRPC message may, which in JSON is base64 and names. What is still too large as
-/// a message, tonic refuses.
+/// The largest response in bytes: that of a gRPC message, which in JSON is base64 and names. tonic rejects what is still too
+/// large as a message.
 pub(super) const LIMIT: usize = crate::limits::MAX_MESSAGE_BYTES / 3 * 4 + 1024 * 1024;
 
-/// The body of an answer. Dropping it unread closes the connection, which stops the generation.
-pub(crate) struct Body(SdkBody);
+/// The body of a response. Dropping it before its end resets the stream from Bedrock, which stops the generation.
+pub(crate) struct Body {
+    incoming: IncomingBody,
+    length: Option<u64>,
+    /// Sends the request's half of a stream both ways. It ends with the response.
+    _input: Option<AbortOnDropHandle<()>>,
+}
 
 impl Body {
-    pub(super) fn new(body: SdkBody) -> Self {
-        Self(body)
+    pub(super) fn new(headers: &HeaderMap, incoming: IncomingBody) -> Self {
+        let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { length: incoming.length().or(declared), incoming, _input: None }
+    }
+
+    /// Ends `input` with this body.
+    pub(super) fn with_input(self, input: AbortOnDropHandle<()>) -> Self {
+        Self { _input: Some(input), ..self }
     }
 
     /// The next piece as it comes off the wire; `None` at the end.
     ///
     /// # Errors
-    /// [`Failure::Truncated`] when the connection breaks.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+    /// [`Failure::Truncated`] when the connection or the stream breaks.
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
         loop {
-            match self.0.frame().await {
-                None => return Ok(None),
-                Some(Err(_)) => return Err(Failure::Truncated),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
-                    }
-                }
-            }
+            return Poll::Ready(match ready!(self.incoming.poll_chunk(cx)) {
+                // HTTP/2 may send frames without data.
+                Some(Ok(data)) if data.is_empty() => continue,
+                Some(Ok(data)) => Ok(Some(data)),
+                Some(Err(())) => Err(Failure::Truncated),
+                None => Ok(None),
+            });
         }
+    }
+
+    /// The next piece as it comes off the wire; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Failure::Truncated`] when the connection or the stream breaks.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
     /// The whole body.
     ///
     /// # Errors
-    /// [`Failure::Truncated`] when the connection breaks, [`Failure::ResponseTooLarge`] when it does not fit a message.
-    pub(crate) async fn whole(mut self) -> Result<Bytes, Failure> {
-        let expected = usize::try_from(self.0.size_hint().lower()).unwrap_or(usize::MAX);
+    /// [`Failure::TruncatedResponse`] when the connection breaks, [`Failure::ResponseTooLarge`] when it does not fit a message.
+    pub(crate) async fn whole(self) -> Result<Bytes, Failure> {
+        let expected = self.length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        if expected.is_some_and(|expected| expected > LIMIT) {
+            return Err(Failure::ResponseTooLarge(LIMIT));
+        }
+        self.collect(expected).await.map_err(|failure| match failure {
+            Failure::Truncated => Failure::TruncatedResponse,
+            failure => failure,
+        })
+    }
+
+    async fn collect(mut self, expected: Option<usize>) -> Result<Bytes, Failure> {
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
-        if first.len() == expected && expected <= LIMIT {
+        if Some(first.len()) == expected {
             return Ok(first);
         }
-        let mut whole = BytesMut::with_capacity(expected.min(LIMIT).max(first.len()));
+        let mut whole = BytesMut::with_capacity(expected.unwrap_or_default().max(first.len()));
         whole.extend_from_slice(&first);
         while let Some(data) = self.chunk().await? {
             if whole.len() + data.len() > LIMIT {

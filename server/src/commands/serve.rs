@@ -2,20 +2,27 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::supervisor::{notify_stopping, supervise};
-use crate::bedrock::{Settings, Upstream};
+use crate::bedrock::{ConnectorError, Settings, Upstream};
 use crate::call::{CallSettings, Timeouts};
 use crate::cli::ServeOptions;
 use crate::net::{Gateway, GatewayError, GatewaySettings, ServiceSettings, stop_signal};
 use crate::telemetry::{Exporters, TelemetryError};
 
+/// Maximum time that the line "serving" waits for credentials.
+const CREDENTIALS_WAIT: Duration = Duration::from_secs(1);
+
 /// Why the gateway could not start, or why it ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ServeError {
+    /// The connections to Bedrock cannot be set up.
+    #[error("connections to Bedrock: {0}")]
+    Connector(#[from] ConnectorError),
     /// The gateway could not start, or it failed.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -47,13 +54,16 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         },
         expose_upstream_messages: options.expose_upstream_messages,
     };
-    let ServeOptions { listen, region, upstream_ca, grace, max_write_delay, .. } = options;
     let services = ServiceSettings { control_plane: options.control_plane, compress_streams: options.compress_streams };
+    let ServeOptions { listen, region, upstream_ca, grace, max_write_delay, connections, .. } = options;
     let upstream_ca = upstream_ca.map(read_certificates).transpose()?;
-    let upstream = Upstream::load(Settings { region, upstream_ca, ..Settings::default() }).await;
+    let connections = connections.into_options();
+    let settings = Settings { region, upstream_ca, connections, ..Settings::default() };
+    let upstream = Arc::new(Upstream::load(settings).await?);
     let settings = GatewaySettings { listen, calls, grace, services, max_write_delay };
-    let upstream = Arc::new(upstream);
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
+    // The gateway serves already. Whoever waits for this line finds it ready, unless credentials take longer.
+    let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
     tracing::info!(address = gateway.address(), "serving");
     let run = async {
         tokio::select! {

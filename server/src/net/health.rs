@@ -2,7 +2,6 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
@@ -10,13 +9,6 @@ use tonic_health::server::HealthReporter;
 use tonic_health::{ServingStatus, server::health_reporter};
 
 use crate::bedrock::{Readiness, Upstream};
-
-/// Time between two checks while there are no credentials.
-const RETRY_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Time between two checks while there are credentials. A role may be removed, and a check may cost a request to STS or a
-/// process. Credentials that Bedrock rejected are checked again after the same time.
-const RECHECK_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The state of the health service, and the task that updates it.
 pub(super) struct HealthReport {
@@ -26,13 +18,13 @@ pub(super) struct HealthReport {
 }
 
 impl HealthReport {
-    /// Starts to report on `service` and on the whole server (the empty name).
+    /// Starts to report on `service` and on the whole server (the empty name). NOT_SERVING until credentials are there.
     pub(super) async fn start(
         upstream: Arc<Upstream>,
         service: &'static str,
     ) -> (Self, HealthServer<impl HealthService>) {
         let (reporter, server) = health_reporter();
-        report(&reporter, service, check(&upstream, Readiness::Ready).await).await;
+        report(&reporter, service, Readiness::NoCredentials).await;
         let watcher = tokio::spawn(watch(upstream, reporter.clone(), service));
         (Self { reporter, service, watcher }, server)
     }
@@ -57,27 +49,8 @@ async fn watch(upstream: Arc<Upstream>, reporter: HealthReporter, service: &'sta
     loop {
         let now = *readiness.borrow_and_update();
         report(&reporter, service, now).await;
-        let pause = if now == Readiness::NoCredentials { RETRY_INTERVAL } else { RECHECK_INTERVAL };
-        tokio::select! {
-            changed = readiness.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(pause) => {
-                if now != Readiness::Ready {
-                    upstream.refresh(upstream.generation()).await;
-                }
-                check(&upstream, now).await;
-            }
-        }
-    }
-}
-
-async fn check(upstream: &Upstream, before: Readiness) -> Readiness {
-    match upstream.check().await {
-        Ok(()) => Readiness::Ready,
-        Err(error) => {
-            if before == Readiness::Ready {
-                tracing::warn!(error, "not ready: no AWS credentials");
-            }
-            Readiness::NoCredentials
+        if readiness.changed().await.is_err() {
+            return;
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bedrock_grpc_client::Client;
 use bedrock_simulator::Simulator;
 
-use crate::bedrock::{Settings, Upstream};
+use crate::bedrock::{ConnectorError, Settings, Upstream};
 use crate::call::CallSettings;
 use crate::cli::DemoOptions;
 use crate::net::{Gateway, GatewayError, GatewaySettings, ListenAddress, ServiceSettings, stop_signal};
@@ -22,6 +22,9 @@ pub(super) enum DemoError {
     /// The gateway did not start or stop.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// The connections to the simulator cannot be set up.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
     /// A call failed unexpectedly.
     #[error("a call failed: {0}")]
     Call(#[from] bedrock_grpc_client::Error),
@@ -49,7 +52,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         static_credentials: Some(("simulator".to_owned(), "simulator".to_owned())),
         ..Settings::default()
     })
-    .await;
+    .await?;
     let listen = ListenAddress::Tcp("127.0.0.1:0".to_owned());
     let settings = GatewaySettings {
         listen,

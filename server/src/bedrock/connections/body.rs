@@ -1,0 +1,46 @@
+//! The body of a response, over either protocol.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use hyper::body::Incoming;
+
+use super::http1::Http1Body;
+use super::http2::Http2Body;
+use super::lease::{Http1Lease, Http2Lease};
+
+/// The body of a response. Dropping it before its end stops the response: over HTTP/2 the stream is reset and the
+/// connection kept, over HTTP/1.1 the connection closes.
+pub(in crate::bedrock) struct IncomingBody(Wire);
+
+enum Wire {
+    Http1(Box<Http1Body>),
+    Http2(Http2Body),
+}
+
+impl IncomingBody {
+    pub(super) fn http1(body: Incoming, lease: Http1Lease) -> Self {
+        Self(Wire::Http1(Box::new(Http1Body::new(body, lease))))
+    }
+
+    pub(super) fn http2(stream: RecvStream, lease: Http2Lease) -> Self {
+        Self(Wire::Http2(Http2Body::new(stream, lease)))
+    }
+
+    /// Its length as HTTP/1.1 knows it; HTTP/2 has `content-length` alone.
+    pub(in crate::bedrock) fn length(&self) -> Option<u64> {
+        match &self.0 {
+            Wire::Http1(body) => body.length(),
+            Wire::Http2(_) => None,
+        }
+    }
+
+    /// The next piece as it comes off the wire; an error when the connection or the stream breaks.
+    pub(in crate::bedrock) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ()>>> {
+        match &mut self.0 {
+            Wire::Http1(body) => body.poll_chunk(cx),
+            Wire::Http2(body) => body.poll_chunk(cx),
+        }
+    }
+}

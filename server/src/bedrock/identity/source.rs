@@ -1,0 +1,69 @@
+//! Where credentials come from.
+
+use std::future::Future;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use http::HeaderValue;
+
+use super::{Authorization, Credentials};
+use crate::bedrock::Settings;
+use crate::bedrock::sdk;
+use crate::bedrock::signing::Signer;
+
+/// The variable with a Bedrock API key, which is used instead of a signature.
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html>
+const API_KEY: &str = "AWS_BEARER_TOKEN_BEDROCK";
+
+/// Loads credentials.
+pub(in crate::bedrock) trait CredentialSource: Send + Sync + 'static {
+    /// Loads them from where they are. The caller bounds the time.
+    fn load(&self) -> impl Future<Output = Result<Credentials, String>> + Send;
+}
+
+/// The default chain of aws-config (environment, profile, web identity, container, instance), or a Bedrock API key.
+pub(in crate::bedrock) struct AwsConfigSource {
+    settings: Settings,
+    region: Option<String>,
+}
+
+impl AwsConfigSource {
+    /// A source for `settings`; `region` is where STS is called.
+    pub(in crate::bedrock) fn new(settings: Settings, region: Option<String>) -> Self {
+        Self { settings, region }
+    }
+}
+
+impl CredentialSource for AwsConfigSource {
+    /// A chain of its own for each load: aws-config reads the profile files once per chain.
+    async fn load(&self) -> Result<Credentials, String> {
+        if let Some((id, secret)) = &self.settings.static_credentials {
+            let credentials = aws_credential_types::Credentials::new(id, secret, None, None, "static");
+            return signed(credentials);
+        }
+        if let Some(key) = std::env::var(API_KEY).ok().filter(|key| !key.is_empty()) {
+            let value = HeaderValue::try_from(format!("Bearer {}", key.trim()));
+            let mut value = value.map_err(|_| format!("{API_KEY} is not ASCII"))?;
+            value.set_sensitive(true);
+            return Ok(Credentials { authorization: Authorization::Bearer(value), expires: None });
+        }
+        let region = self.region.clone().map(Region::new);
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(sdk::http_client(&self.settings));
+        let config = match region {
+            Some(region) => loader.region(region).load().await,
+            None => loader.load().await,
+        };
+        let Some(provider) = config.credentials_provider() else {
+            return Err("no credentials provider is configured".to_owned());
+        };
+        let provided = provider.provide_credentials().await;
+        signed(provided.map_err(|error| DisplayErrorContext(error).to_string())?)
+    }
+}
+
+fn signed(credentials: aws_credential_types::Credentials) -> Result<Credentials, String> {
+    let expires = credentials.expiry();
+    let signer = Signer::new(credentials).map_err(|error| error.to_string())?;
+    Ok(Credentials { authorization: Authorization::Signature(signer.into()), expires })
+}

@@ -1,0 +1,215 @@
+//! Bedrock as the gateway reaches it: identity, endpoints and connections together.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use bytes::Bytes;
+use futures::Stream;
+use http::{HeaderMap, Response, StatusCode};
+use tokio::sync::watch;
+use tower::retry::budget::TpsBudget;
+
+use super::connections::{self, ConnectionOptions, ConnectorError, IncomingBody, Pool};
+use super::endpoint::{Endpoints, Service};
+use super::failure::read_exception;
+use super::identity::{AwsConfigSource, Identity, Readiness};
+use super::request::RequestTemplate;
+use super::retry_budget::RetryBudgets;
+use super::{Body, Operation, Subject, Target, bidirectional, operation, region};
+use crate::error::{Exception, Failure};
+
+/// Where and as whom to reach Bedrock. What is not set comes from the environment, the profile and the instance, as
+/// aws-config finds it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    /// The Region of calls whose model id names none.
+    pub(crate) region: Option<String>,
+    /// The endpoint in place of AWS's own, for example `http://127.0.0.1:8080`.
+    pub(crate) endpoint_url: Option<String>,
+    /// Certificates (PEM) to trust beside the platform's roots.
+    pub(crate) upstream_ca: Option<Vec<u8>>,
+    /// A fixed access key id and secret in place of the default chain; the demo's way to the simulator.
+    pub(crate) static_credentials: Option<(String, String)>,
+    /// Limits and timeouts of the connections.
+    pub(crate) connections: ConnectionOptions,
+}
+
+/// A successful response of Bedrock's, its body still to be read.
+pub(crate) struct UpstreamResponse {
+    /// The response's headers.
+    pub(crate) headers: HeaderMap,
+    /// The response's body. Dropping it resets the stream from Bedrock.
+    pub(crate) body: Body,
+}
+
+/// Bedrock, as the gateway reaches it.
+pub(crate) struct Upstream {
+    region: Option<String>,
+    identity: Identity,
+    endpoints: Endpoints,
+    budgets: RetryBudgets,
+}
+
+impl Upstream {
+    /// Loads the AWS configuration and starts to load credentials in the background.
+    ///
+    /// # Errors
+    /// When the certificates to trust cannot be used.
+    pub(crate) async fn load(settings: Settings) -> Result<Self, ConnectorError> {
+        let config = load_config(&settings).await;
+        let region = config.region().map(|region| region.as_ref().to_owned());
+        let options = ConnectionOptions {
+            extra_roots: settings.upstream_ca.clone(),
+            // An endpoint of the command's own is on this machine.
+            use_proxy: settings.connections.use_proxy && settings.endpoint_url.is_none(),
+            ..settings.connections.clone()
+        };
+        let endpoints = Endpoints::new(&config, Pool::new(options)?);
+        let identity = Identity::start(AwsConfigSource::new(settings, region.clone()));
+        Ok(Self { region, identity, endpoints, budgets: RetryBudgets::default() })
+    }
+
+    /// Resolves what the caller named: an ARN goes to its own Region, anything else to the configured one.
+    ///
+    /// # Errors
+    /// [`Failure::NoRegion`] when none is known.
+    pub(crate) fn target(&self, subject: Subject<'_>) -> Result<Target, Failure> {
+        let (model_id, id) = match subject {
+            Subject::Model(id) => (Some(id.to_owned()), Some(id)),
+            Subject::Resource { id, .. } => (None, Some(id)),
+            Subject::Account => (None, None),
+        };
+        let region = id.and_then(region::of_arn).or(self.region.as_deref()).ok_or(Failure::NoRegion)?;
+        Ok(Target { model_id, region: region.to_owned() })
+    }
+
+    /// Whether a target is in the gateway's own Region. Elsewhere Bedrock also rejects credentials when the account has not
+    /// opted in to the Region, which says nothing of the credentials.
+    #[must_use]
+    pub(crate) fn is_default_region(&self, target: &Target) -> bool {
+        self.region.as_deref() == Some(target.region.as_str())
+    }
+
+    /// Sends a request to Bedrock once.
+    ///
+    /// # Errors
+    /// Bedrock's exception, or why there is no response.
+    pub(crate) async fn send(
+        &self,
+        operation: &Operation,
+        target: &Target,
+        body: Bytes,
+    ) -> Result<UpstreamResponse, Failure> {
+        let template = operation::template(operation, target, body)?;
+        let response = self.with_corrected_clock(|| self.send_template(&template, &target.region)).await?;
+        let (parts, incoming) = response.into_parts();
+        let body = Body::new(&parts.headers, incoming);
+        Ok(UpstreamResponse { headers: parts.headers, body })
+    }
+
+    async fn send_template(&self, template: &RequestTemplate, region: &str) -> Result<Response<IncomingBody>, Failure> {
+        let credentials = self.identity.credentials().await?;
+        let endpoint = self.endpoints.get(template.service, region).await?;
+        connections::send(&endpoint.host, || {
+            template.authorize(&endpoint, &credentials.authorization, region, self.identity.clock().now())
+        })
+        .await
+    }
+
+    /// Opens a bidirectional stream. `input` is polled as Bedrock takes it, and its end is the end of the input.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`]; [`Failure::NoHttp2`] when the endpoint cannot do it.
+    pub(crate) async fn bidirectional(
+        &self,
+        target: &Target,
+        input: impl Stream<Item = Bytes> + Send + 'static,
+    ) -> Result<UpstreamResponse, Failure> {
+        let credentials = self.identity.credentials().await?;
+        let endpoint = self.endpoints.get(Service::Runtime, &target.region).await?;
+        let opened = bidirectional::open(&endpoint, &credentials, self.identity.clock().now(), target, input).await?;
+        let (response, input) = opened;
+        // The input is on its way and cannot be sent again; the next call has the right time.
+        self.corrects_clock(&response);
+        let response = self.check_status(response).await?;
+        let (parts, incoming) = response.into_parts();
+        let body = Body::new(&parts.headers, incoming).with_input(input);
+        Ok(UpstreamResponse { headers: parts.headers, body })
+    }
+
+    /// Sends, and sends once more when Bedrock rejects the signature's time and its clock is known by then. Bedrock has
+    /// done nothing for such a request, so this is no attempt of its own.
+    async fn with_corrected_clock<F>(&self, send: impl Fn() -> F) -> Result<Response<IncomingBody>, Failure>
+    where
+        F: Future<Output = Result<Response<IncomingBody>, Failure>>,
+    {
+        let response = send().await?;
+        if response.status().is_success() || !self.corrects_clock(&response) {
+            return self.check_status(response).await;
+        }
+        self.check_status(send().await?).await
+    }
+
+    /// Whether a response rejects a signature whose time is wrong, and the clock has been corrected by it.
+    fn corrects_clock(&self, response: &Response<IncomingBody>) -> bool {
+        let may_be_about_time = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST);
+        let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+        may_be_about_time && date.is_some_and(|date| self.identity.clock().correct(date))
+    }
+
+    async fn check_status(&self, response: Response<IncomingBody>) -> Result<Response<IncomingBody>, Failure> {
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let exception = read_exception(parts.status, &parts.headers, body).await;
+        Err(Failure::Exception(Exception { uses_api_key: self.identity.uses_api_key(), ..exception }))
+    }
+
+    /// The retry budget of a target. Each call makes a deposit, each retry a withdrawal.
+    #[must_use]
+    pub(crate) fn retry_budget(&self, target: &Target) -> Arc<TpsBudget> {
+        self.budgets.get(target)
+    }
+
+    /// The number of the present credentials; [`Upstream::refresh`] takes it.
+    #[must_use]
+    pub(crate) fn generation(&self) -> u64 {
+        self.identity.generation()
+    }
+
+    /// Loads credentials again after Bedrock rejected those of `generation`. Nothing is done when somebody else has just
+    /// done so; returns whether newly loaded ones are there.
+    pub(crate) async fn refresh(&self, generation: u64) -> bool {
+        self.identity.reload(generation).await
+    }
+
+    /// Readiness as it changes.
+    #[must_use]
+    pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.identity.readiness()
+    }
+
+    /// Bedrock has accepted the credentials, or rejected them, also after a reload.
+    pub(crate) fn set_readiness(&self, now: Readiness) {
+        self.identity.set_readiness(now);
+    }
+
+    /// Waits until credentials have been loaded for the first time, or could not be.
+    pub(crate) async fn wait_for_credentials(&self) {
+        self.identity.wait_for_first_load().await;
+    }
+}
+
+/// Region, endpoints, FIPS and dual stack as the environment and the profile have them. Loads no credentials.
+async fn load_config(settings: &Settings) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
