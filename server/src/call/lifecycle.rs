@@ -9,10 +9,12 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::{Code, Status};
 
+use super::caller_retries::is_retried_by_caller;
 use super::context::{CallContext, Phase};
 use super::method_name::{full_method_name, operation_name};
 use super::options::CallOptions;
 use super::record::{CallRecord, FailureSummary};
+use super::retry::MAX_ATTEMPTS;
 use super::settings::CallSettings;
 use super::shutdown::Shutdown;
 use crate::error::{Exception, Failure};
@@ -28,6 +30,8 @@ pub(crate) struct Call {
     pub(super) shutdown: Shutdown,
     /// The time at which the caller's deadline expires.
     pub(super) deadline: Option<Instant>,
+    /// Maximum number of requests to Bedrock for this call.
+    pub(super) max_attempts: u32,
     started: Instant,
     _running: TaskTrackerToken,
     spans: CallSpans,
@@ -54,6 +58,7 @@ impl Call {
             settings,
             options,
             deadline,
+            max_attempts: if is_retried_by_caller(headers) { 1 } else { MAX_ATTEMPTS },
             started: Instant::now(),
             _running: shutdown.running.token(),
             spans: CallSpans::start(full_method_name(path), headers),

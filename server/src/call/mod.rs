@@ -1,6 +1,7 @@
 //! One call from its request headers to its trailers: context, record, deadline, retries, response body, shutdown.
 
 mod body;
+mod caller_retries;
 mod context;
 mod deadline;
 mod layer;

@@ -3,13 +3,15 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tower::retry::budget::Budget as _;
+
 use super::context::Phase;
 use super::lifecycle::Call;
 use crate::bedrock::{Readiness, Target, Upstream};
 use crate::error::{Failure, Retry};
 
 /// Maximum number of requests to Bedrock for one call.
-const MAX_ATTEMPTS: u32 = 3;
+pub(super) const MAX_ATTEMPTS: u32 = 3;
 
 /// Maximum wait between two attempts. The caller decides about a longer wait: the status contains the delay.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
@@ -37,6 +39,8 @@ impl Call {
         F: Future<Output = Result<T, Failure>>,
     {
         let mut used = UsedRetries::default();
+        let budget = upstream.retry_budget(target);
+        budget.deposit();
         loop {
             let generation = upstream.generation();
             let failure = match self.run_attempt(upstream, target, attempt()).await {
@@ -49,7 +53,12 @@ impl Call {
                 mark_not_ready(upstream, target, &failure);
             }
             let delay = classification.retry_delay(&failure, attempts);
-            if !used.allow(classification.retry) || attempts >= MAX_ATTEMPTS || !self.can_wait(delay) {
+            let may_retry = attempts < self.max_attempts && self.can_wait(delay) && used.allow(classification.retry);
+            if !may_retry {
+                return Err(failure);
+            }
+            if !budget.withdraw() {
+                tracing::debug!(attempts, reason = %classification.reason, "no retry: the target's budget is used up");
                 return Err(failure);
             }
             tracing::debug!(attempts, reason = %classification.reason, delay_ms = delay.as_millis(), "retrying");

@@ -20,7 +20,9 @@ pub(crate) struct Exception {
     /// The status that the model returned (ModelErrorException and ModelStreamErrorException).
     pub(crate) original_status_code: Option<u16>,
     /// The model that failed (ModelErrorException).
-    pub(crate) resource_name: Option<String>,
+    pub(crate) resource_name: Option<Box<str>>,
+    /// Whether the request carried a Bedrock API key in place of a signature.
+    pub(crate) uses_api_key: bool,
 }
 
 /// The members of Bedrock's exceptions. Some services behind Bedrock write `Message` with a capital letter.
@@ -41,6 +43,11 @@ impl Exception {
         self.message.to_ascii_lowercase().contains("per day")
     }
 
+    /// Whether Bedrock rejected the API key of the request. It has the name of a missing permission.
+    pub(super) fn rejects_api_key(&self) -> bool {
+        self.uses_api_key && (self.http_status == Some(401) || self.message.to_ascii_lowercase().contains("api key"))
+    }
+
     /// Reads an exception: its name as a header or a frame spells it, and the members in its body. A body that is not JSON
     /// leaves the members empty, because the name is enough to classify the exception.
     #[must_use]
@@ -50,7 +57,7 @@ impl Exception {
             name: name.map(to_pascal_case).filter(|name| !name.is_empty()),
             message: members.message.or(members.original_message).unwrap_or_default(),
             original_status_code: members.original_status_code,
-            resource_name: members.resource_name,
+            resource_name: members.resource_name.map(Into::into),
             ..Self::default()
         }
     }

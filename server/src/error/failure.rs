@@ -31,17 +31,23 @@ pub(crate) enum Failure {
     /// The gateway has no AWS credentials.
     #[error("no AWS credentials: {0}")]
     NoCredentials(String),
-    /// Bedrock sent no response: connecting failed, TLS failed, or the connection broke before the response.
+    /// Nothing was sent to Bedrock: connecting failed, TLS failed, or the peer did not process the request.
     #[error("Bedrock cannot be reached: {0}")]
     Unreachable(String),
+    /// The connection broke after the request was sent and before the response. Bedrock may have processed the request.
+    #[error("the connection to Bedrock broke: {0}")]
+    ConnectionLost(String),
     /// The endpoint does not support HTTP/2, which a bidirectional stream needs.
     #[error(
         "a bidirectional stream needs HTTP/2, and the gateway's Bedrock endpoint does not support it (HTTP/2 needs https)"
     )]
     NoHttp2,
-    /// The response or the stream ended before it was complete.
+    /// The stream ended before it was complete.
     #[error("Bedrock's response ended early")]
     Truncated,
+    /// A unary response ended before it was complete. It may have been billed.
+    #[error("Bedrock's response ended early")]
+    TruncatedResponse,
     /// A frame or an event of a stream cannot be read.
     #[error("Bedrock's response cannot be read: {0}")]
     Undecodable(String),

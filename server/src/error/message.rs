@@ -22,16 +22,17 @@ pub(super) fn caller_message(failure: &Failure, context: &CallContext) -> String
         | Failure::NoRegion
         | Failure::NoHttp2
         | Failure::Truncated
+        | Failure::TruncatedResponse
         | Failure::Undecodable(_)
         | Failure::UnreadableResponse(_)
         | Failure::ResponseTooLarge(_) => failure.to_string(),
         Failure::NoCredentials(_) => {
             "the gateway has no AWS credentials; the gateway's operator must configure them".to_owned()
         }
-        Failure::Unreachable(_) if !expose => {
+        Failure::Unreachable(_) | Failure::ConnectionLost(_) if !expose => {
             "Bedrock cannot be reached, or it closed the connection before it responded".to_owned()
         }
-        Failure::Unreachable(_) => failure.to_string(),
+        Failure::Unreachable(_) | Failure::ConnectionLost(_) => failure.to_string(),
         Failure::FirstEventTimeout(limit) => format!("Bedrock sent no event within {limit:?}"),
         Failure::ResponseTimeout(limit) => format!("Bedrock sent no complete response within {limit:?}"),
         Failure::IdleTimeout(limit) => format!("Bedrock sent no further event within {limit:?}"),

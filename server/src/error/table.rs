@@ -21,11 +21,15 @@ impl Failure {
             Self::NoRegion => row(Code::FailedPrecondition, "NO_REGION", Retry::Never, P::None),
             Self::NoCredentials(_) => rejected_credentials(),
             Self::Unreachable(_) => row(Code::Unavailable, "UNREACHABLE", Retry::Yes, P::After(Backoff::CONNECT)),
+            // Bedrock may have billed the first request, so there is one more and no third.
+            Self::ConnectionLost(_) => row(Code::Unavailable, "UNREACHABLE", Retry::Once, P::After(Backoff::CONNECT)),
             Self::NoHttp2 => row(Code::FailedPrecondition, "NO_HTTP2", Retry::Never, P::Stop),
-            Self::Truncated => row(Code::Unavailable, "STREAM_TRUNCATED", Retry::Yes, P::None),
+            Self::Truncated => row(Code::Unavailable, "STREAM_TRUNCATED", Retry::Once, P::None),
+            // The model has generated the whole response, so it has been billed. The caller decides about a second one.
+            Self::TruncatedResponse => row(Code::Unavailable, "STREAM_TRUNCATED", Retry::Never, P::None),
             Self::Undecodable(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Once, P::None),
             // The response is complete and has been billed. A retry would be billed again and end in the same way.
-            Self::UnreadableResponse(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Never, P::None),
+            Self::UnreadableResponse(_) => row(Code::DataLoss, "DATA_LOSS", Retry::Never, P::Stop),
             Self::ResponseTooLarge(_) => row(Code::ResourceExhausted, "RESPONSE_TOO_LARGE", Retry::Never, P::Stop),
             Self::FirstEventTimeout(_) => {
                 row(Code::DeadlineExceeded, "FIRST_EVENT_TIMEOUT", Retry::NextTarget, P::None)
@@ -52,10 +56,13 @@ fn rejected_credentials() -> Classification {
 
 fn classify_exception(e: &Exception) -> Classification {
     use Pushback as P;
-    let Some(name) = e.name.as_deref() else { return classify_http_status(e) };
+    let Some(name) = e.name.as_deref() else {
+        return if e.rejects_api_key() { rejected_credentials() } else { classify_http_status(e) };
+    };
     let named = |code, retry, pushback| row(code, reason_from_name(name), retry, pushback);
     match name {
         "ValidationException" => named(Code::InvalidArgument, Retry::Never, P::None),
+        "AccessDeniedException" if e.rejects_api_key() => rejected_credentials(),
         "AccessDeniedException" => named(Code::PermissionDenied, Retry::Never, P::None),
         "ResourceNotFoundException" => named(Code::NotFound, Retry::NextTarget, P::None),
         "FTUFormNotFilled" | "OptInRequired" => named(Code::FailedPrecondition, Retry::Never, P::None),
@@ -82,6 +89,9 @@ fn classify_exception(e: &Exception) -> Classification {
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "InvalidClientTokenId"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "RequestInTheFuture"
         | "SignatureDoesNotMatch" => rejected_credentials(),
         _ => Classification { reason: reason_from_name(name), ..classify_http_status(e) },
     }

@@ -5,10 +5,20 @@ use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 
 use crate::call::Call;
 
+/// The most that Bedrock's headers may take in the metadata, in bytes. Many clients reject header lists beyond 8 KB by default.
+const MAX_FORWARDED_BYTES: usize = 8 * 1024;
+
 /// Inserts the initial metadata of every successful response: where it came from, and Bedrock's `x-amzn-bedrock-*` headers.
-/// Those contain token counts, the latency, and values for which a stream has no member.
+/// Those contain token counts, the latency, and values for which a stream has no member. Headers beyond 8 KB are left out.
 pub(super) fn insert_initial_metadata(call: &Call, headers: &HeaderMap, metadata: &mut MetadataMap) {
+    let mut forwarded = 0;
     for (name, value) in headers.iter().filter(|(name, _)| name.as_str().starts_with("x-amzn-bedrock-")) {
+        // RFC 9113, section 6.5.2, counts 32 bytes for each field beside its name and value.
+        let size = name.as_str().len() + value.len() + 32;
+        if forwarded + size > MAX_FORWARDED_BYTES {
+            continue;
+        }
+        forwarded += size;
         if let (Ok(name), Ok(value)) =
             (AsciiMetadataKey::from_bytes(name.as_str().as_bytes()), value.as_bytes().try_into())
         {
