@@ -106,12 +106,12 @@ const HTTP_ROWS: &[Row] = &[
     row("http-503", Code::Unavailable, "UPSTREAM_HTTP_ERROR", Delay, 3, http_status),
     row("http-504", Code::DeadlineExceeded, "UPSTREAM_HTTP_ERROR", Delay, 1, http_status),
     row("http-418", Code::Unknown, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),
-    row("reset", Code::Unavailable, "UNREACHABLE", Delay, 3, any),
+    row("reset", Code::Unavailable, "UNREACHABLE", Delay, 2, any),
 ];
 
 impl Row {
     /// Checks everything in a status that does not depend on the phase.
-    fn check_status(&self, status: &Status, phase: &str, attempts: u32) {
+    fn check(&self, status: &Status, phase: &str, attempts: u32) {
         let context = format!("{} in {phase}: {status:?}", self.fault);
         assert_eq!(status.code(), self.code, "{context}");
         assert_eq!(reason(status), self.reason, "{context}");
@@ -143,7 +143,7 @@ impl Row {
 }
 
 /// The unary operations that name a model, with requests that the simulator accepts.
-fn unary_requests(model: &str) -> [(&'static str, Value); 4] {
+fn unary(model: &str) -> [(&'static str, Value); 4] {
     let messages = json!([{"role": "user", "content": [{"text": "Hi"}]}]);
     let output = json!({"s3OutputDataConfig": {"s3Uri": "s3://bucket/videos"}});
     [
@@ -158,7 +158,7 @@ fn unary_requests(model: &str) -> [(&'static str, Value); 4] {
 }
 
 /// The streaming operations that name a model.
-fn streaming_requests(model: &str) -> [(&'static str, Value); 2] {
+fn streaming(model: &str) -> [(&'static str, Value); 2] {
     let messages = json!([{"role": "user", "content": [{"text": "Tell me more"}]}]);
     [
         ("ConverseStream", json!({"modelId": model, "messages": messages})),
@@ -167,7 +167,7 @@ fn streaming_requests(model: &str) -> [(&'static str, Value); 2] {
 }
 
 /// Calls every operation with every row's fault, all at the same time, and checks the errors.
-async fn check_rows(
+async fn check(
     rows: impl Iterator<Item = &'static Row>,
     suffix: &str,
     operations: impl Fn(&str) -> Vec<(&'static str, Value)>,
@@ -184,7 +184,7 @@ async fn check_rows(
         let (client, simulator, attempts) = (client.clone(), &simulator, attempts(row));
         async move {
             let status = client.call(operation, &request).await.expect_err(&format!("{operation} {model} succeeded"));
-            row.check_status(&status, phase, attempts);
+            row.check(&status, phase, attempts);
             assert_eq!(info(&status, "operation"), operation);
             assert_eq!(request_count(simulator, operation, &model), attempts as usize, "{operation} {model}");
         }
@@ -210,25 +210,24 @@ fn request_count(simulator: &Simulator, operation: &str, model: &str) -> usize {
 #[tokio::test]
 async fn every_row_holds_for_unary_calls() {
     let rows = ROWS.iter().chain(HTTP_ROWS);
-    check_rows(rows, "", |model| unary_requests(model).into(), "request", |row| row.attempts).await;
+    check(rows, "", |model| unary(model).into(), "request", |row| row.attempts).await;
 }
 
 #[tokio::test]
 async fn every_row_holds_for_streams_before_their_headers() {
     // ModelStreamErrorException exists only inside streams.
     let rows = ROWS.iter().chain(HTTP_ROWS).filter(|row| !row.fault.contains("stream-error"));
-    check_rows(rows, "", |model| streaming_requests(model).into(), "request", |row| row.attempts).await;
+    check(rows, "", |model| streaming(model).into(), "request", |row| row.attempts).await;
 }
 
 #[tokio::test]
 async fn every_row_holds_for_a_streams_first_frame_and_is_retried() {
-    check_rows(ROWS.iter(), ".after.0", |model| streaming_requests(model).into(), "first_event", |row| row.attempts)
-        .await;
+    check(ROWS.iter(), ".after.0", |model| streaming(model).into(), "first_event", |row| row.attempts).await;
 }
 
 #[tokio::test]
 async fn every_row_holds_after_events_and_is_not_retried() {
-    check_rows(ROWS.iter(), ".after.3", |model| streaming_requests(model).into(), "stream", |_| 1).await;
+    check(ROWS.iter(), ".after.3", |model| streaming(model).into(), "stream", |_| 1).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ mod calls;
 mod cancellation;
 mod catalog;
 mod compression;
+mod connections;
+mod credential_faults;
 mod credentials;
 mod deadlines;
 mod demo;

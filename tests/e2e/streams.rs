@@ -82,8 +82,8 @@ async fn an_event_that_is_not_json_is_data_loss() {
 async fn a_stream_that_breaks_before_the_first_event_is_retried_and_then_fails_the_call() {
     let (simulator, _gateway, mut client) = started().await;
     for (fault, code, attempts) in [
-        ("fault.truncate.after.0", Code::Unavailable, 3),
-        ("fault.cut.after.0", Code::Unavailable, 3),
+        ("fault.truncate.after.0", Code::Unavailable, 2),
+        ("fault.cut.after.0", Code::Unavailable, 2),
         ("fault.corrupt.after.0", Code::DataLoss, 2),
         ("fault.garbage.after.0", Code::DataLoss, 2),
     ] {
