@@ -73,7 +73,7 @@ async fn callers_that_do_not_read_their_streams_block_no_other_call() {
             stream.reserve_capacity(event.len());
             match std::future::poll_fn(|cx| stream.poll_capacity(cx)).await {
                 Some(Ok(capacity)) if capacity >= event.len() => {
-                    if stream.send_data(event.clone().into(), false).is_err() {
+                    if stream.send_data(event.clone(), false).is_err() {
                         return;
                     }
                 }

@@ -23,8 +23,11 @@ const TARGETS_LIMIT: usize = 1000;
 /// A budget per Region and model. AWS's quotas are per Region and model too.
 #[derive(Default)]
 pub(super) struct RetryBudgets {
-    targets: Mutex<HashMap<(String, Option<String>), Arc<TpsBudget>>>,
+    targets: Mutex<HashMap<Key, Arc<TpsBudget>>>,
 }
+
+/// Region and model.
+type Key = (String, Option<String>);
 
 impl RetryBudgets {
     /// The budget of a target.
