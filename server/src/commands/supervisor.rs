@@ -55,9 +55,8 @@ async fn reload_on_hangup(upstream: &Upstream) {
         started.extend(NotifyState::monotonic_usec_now());
         notify(&started);
         tracing::info!("reloading credentials");
-        upstream.refresh(upstream.generation()).await;
-        if let Err(error) = upstream.check().await {
-            tracing::warn!(error, "not ready: no AWS credentials");
+        if !upstream.refresh(upstream.generation()).await {
+            tracing::warn!("credentials were not reloaded: the provider failed, or it was asked less than 10 s ago");
         }
         notify(&[NotifyState::Ready]);
     }
