@@ -109,6 +109,27 @@ def check_options(report):
     report.check("docs/operating.md options", ", ".join(differences))
 
 
+# Files that repeat the version of Cargo.toml, with the pattern of the place.
+VERSIONS = {
+    "client/python/pyproject.toml": r'^version = "(.*)"',
+    "client/typescript/package.json": r'^  "version": "(.*)"',
+    "client/java/pom.xml": r"^  <version>(.*)</version>",
+    "deploy/helm/bedrock-grpc/Chart.yaml": r"^appVersion: (.*)",
+    "deploy/Dockerfile": r"^ARG VERSION=(.*)",
+}
+
+
+def check_versions(report):
+    """All packages have the version of the workspace."""
+    version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    differences = []
+    for path, pattern in VERSIONS.items():
+        found = re.search(pattern, (ROOT / path).read_text(), re.MULTILINE)
+        if not found or found[1].strip('"') != version:
+            differences.append(f"{path} has {found and found[1]}")
+    report.check(f"packages have version {version}", ", ".join(differences))
+
+
 def reasons():
     """The sections of docs/errors.md that name a model id to try: (reason, status, attempts, pushback, model, RPC)."""
     text = (ROOT / "docs/errors.md").read_text()
@@ -172,6 +193,8 @@ def main():
             check_commands(report, page, url)
         for page in chosen if sys.argv[1:] else [*chosen, *ALSO_LINKED]:
             check_links(report, page)
+        if not sys.argv[1:]:
+            check_versions(report)
         if "docs/operating.md" in chosen:
             check_options(report)
         if "docs/errors.md" in chosen:
