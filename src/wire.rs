@@ -17,7 +17,7 @@ struct Field {
 
 /// How a field's value continues the walk.
 enum Kind {
-    /// A value without fields of ours.
+    /// A value that needs no further check.
     Leaf,
     /// A message.
     Message(&'static Fields),

@@ -25,7 +25,7 @@ pub(super) fn parse_grpc_timeout(headers: &HeaderMap) -> Result<Option<Instant>,
 ///
 /// tonic has its own timer around this one and ends the call with CANCELLED when that timer fires first. tonic polls our
 /// future before its timer. So ours wins if it is ready whenever tonic's timer is ready. That is why `poll` also compares the
-/// clock: both timers may fire in the same tick, and the wake-up of ours may come second.
+/// clock: both timers may fire in the same tick, and our timer may wake the task second.
 pub(super) struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {

@@ -162,7 +162,7 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Sets a byte and writes both checksums anew, so that the headers and not the checksums are what is wrong.
+/// Sets a byte and writes new checksums, so that only the headers are wrong.
 fn tamper(frame: &mut [u8], at: usize, byte: u8) {
     let end = frame.len() - CHECKSUM;
     let at = 4 + at % (end - 4);
