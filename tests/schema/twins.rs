@@ -4,7 +4,7 @@ use prost::Message as _;
 use prost_reflect::DynamicMessage;
 
 use crate::support::aws_json::{fill, message, pool, read};
-use crate::support::aws_model::AwsModel;
+use crate::support::aws_model::{AwsModel, INVENTED};
 
 #[test]
 fn the_bytes_of_one_request_are_the_same_request_of_its_twin() {
@@ -15,7 +15,9 @@ fn the_bytes_of_one_request_are_the_same_request_of_its_twin() {
         let kinds = (message(&pool, one), message(&pool, other));
         let fields = model.one_field_at_a_time(one);
         assert!(!fields.is_empty());
-        for (path, json) in fields {
+        // InvokeModel's members are in headers, so its messages have no place for unknown members.
+        let keeps_unknown = kinds.0.get_field_by_name("unrecognized").is_some();
+        for (path, json) in fields.into_iter().filter(|(_, json)| keeps_unknown || json.get(INVENTED).is_none()) {
             let bytes = fill(&kinds.0, &json).encode_to_vec();
             let twin = DynamicMessage::decode(kinds.1.clone(), bytes.as_slice()).unwrap();
             assert_eq!(read(&twin), json, "{one}{path}");
