@@ -130,6 +130,16 @@ def check_versions(report):
     report.check(f"packages have version {version}", ", ".join(differences))
 
 
+def check_reason_sections(report):
+    """docs/errors.md has one section for each value of the enum ErrorReason, and no others."""
+    enum = (ROOT / "proto/bedrock/errors/v1/error_reason.proto").read_text()
+    values = set(re.findall(r"^ +([A-Z][A-Z0-9_]*) = [1-9]\d*;", enum, re.MULTILINE))
+    sections = set(re.findall(r"^### ([A-Z0-9_]+)$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE))
+    differences = [f"{reason} has no section" for reason in sorted(values - sections)]
+    differences += [f"{reason} is not a reason" for reason in sorted(sections - values)]
+    report.check("docs/errors.md sections", ", ".join(differences))
+
+
 def reasons():
     """The sections of docs/errors.md that name a model id to try: (reason, status, attempts, pushback, model, RPC)."""
     text = (ROOT / "docs/errors.md").read_text()
@@ -198,6 +208,7 @@ def main():
         if "docs/operating.md" in chosen:
             check_options(report)
         if "docs/errors.md" in chosen:
+            check_reason_sections(report)
             check_reasons(report, url)
     finally:
         simulator.terminate()
