@@ -121,7 +121,7 @@ func (s *Stream) failure(err error) error {
 	failed := FromError(err, s.events.Trailer())
 	var e *Error
 	if errors.As(failed, &e) && e.RequestID == "" {
-		// A connection that breaks has no trailers to name the request; the headers did.
+		// A broken connection has no trailers. The request id is in the headers too.
 		if header, headerErr := s.events.Header(); headerErr == nil {
 			e.RequestID = first(header, requestIDHeader)
 		}

@@ -23,7 +23,8 @@ async fn drain(mut stream: Streaming<ConverseStreamResponse>) -> (usize, Result<
     }
 }
 
-async fn broken(fault: &str) -> (usize, Status) {
+/// Reads a stream with this fault to its end, which must be an error.
+async fn drain_broken_stream(fault: &str) -> (usize, Status) {
     let (_simulator, _gateway, mut client) = started().await;
     let stream = client.converse_stream(converse_stream(fault, "Hi")).await.unwrap().into_inner();
     let (events, end) = drain(stream).await;
@@ -32,14 +33,14 @@ async fn broken(fault: &str) -> (usize, Status) {
 
 #[tokio::test]
 async fn a_stream_that_ends_without_message_stop_is_truncated() {
-    let (events, status) = broken("fault.truncate.after.5").await;
+    let (events, status) = drain_broken_stream("fault.truncate.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
     assert_eq!((info(&status, "phase").as_str(), info(&status, "events").as_str()), ("stream", "5"));
 }
 
 #[tokio::test]
 async fn a_stream_cut_inside_a_frame_is_truncated() {
-    let (events, status) = broken("fault.cut.after.5").await;
+    let (events, status) = drain_broken_stream("fault.cut.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
 }
 
@@ -62,19 +63,19 @@ async fn a_stream_cut_anywhere_inside_a_frame_is_truncated() {
 
 #[tokio::test]
 async fn a_stream_whose_connection_is_reset_is_truncated() {
-    let (events, status) = broken("fault.reset.after.5").await;
+    let (events, status) = drain_broken_stream("fault.reset.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::Unavailable, "STREAM_TRUNCATED"));
 }
 
 #[tokio::test]
 async fn a_frame_with_a_wrong_checksum_is_data_loss() {
-    let (events, status) = broken("fault.corrupt.after.5").await;
+    let (events, status) = drain_broken_stream("fault.corrupt.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::DataLoss, "DATA_LOSS"));
 }
 
 #[tokio::test]
 async fn an_event_that_is_not_json_is_data_loss() {
-    let (events, status) = broken("fault.garbage.after.5").await;
+    let (events, status) = drain_broken_stream("fault.garbage.after.5").await;
     assert_eq!((events, status.code(), reason(&status).as_str()), (5, Code::DataLoss, "DATA_LOSS"));
 }
 

@@ -61,7 +61,7 @@ impl Body {
     ///
     /// # Errors
     /// [`Failure::TruncatedResponse`] when the connection breaks, [`Failure::ResponseTooLarge`] when it does not fit a message.
-    pub(crate) async fn whole(self) -> Result<Bytes, Failure> {
+    pub(crate) async fn read_to_end(self) -> Result<Bytes, Failure> {
         let expected = self.length.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if expected.is_some_and(|expected| expected > LIMIT) {
             return Err(Failure::ResponseTooLarge(LIMIT));

@@ -27,7 +27,7 @@ pub(crate) struct Settings {
     pub(crate) region: Option<String>,
     /// The endpoint in place of AWS's own, for example `http://127.0.0.1:8080`.
     pub(crate) endpoint_url: Option<String>,
-    /// Certificates (PEM) to trust beside the platform's roots.
+    /// Certificates (PEM) to trust in addition to the platform's roots.
     pub(crate) upstream_ca: Option<Vec<u8>>,
     /// A fixed access key id and secret in place of the default chain; the demo's way to the simulator.
     pub(crate) static_credentials: Option<(String, String)>,

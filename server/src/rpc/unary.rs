@@ -25,7 +25,7 @@ pub(super) async fn run_unary<R: UpstreamRequest, M: UnaryResponse>(
         let attempt = async {
             let response = upstream.send(&operation, &target, body.clone()).await?;
             call.on_response_headers(&response.headers);
-            let body = response.body.whole().await?;
+            let body = response.body.read_to_end().await?;
             call.on_first_event();
             Ok((<M as UnaryResponse>::decode(&response.headers, body, call.options)?, response.headers))
         };

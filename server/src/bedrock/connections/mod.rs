@@ -33,7 +33,7 @@ pub(crate) use options::ConnectionOptions;
 use connector::Connector;
 
 /// How often one send takes another connection after the peer has not processed the request. The peer did no work, so
-/// this costs no attempt of the call; the bound stops a peer that refuses everything.
+/// this costs no attempt of the call; the limit stops a peer that never processes a request.
 const UNPROCESSED_LIMIT: u32 = 5;
 
 /// All connections to Bedrock.

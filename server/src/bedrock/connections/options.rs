@@ -23,7 +23,7 @@ pub(crate) struct ConnectionOptions {
     pub(crate) maximum_age: Duration,
     /// Maximum time to open a connection: name resolution, TCP, proxy, TLS, and the first HTTP/2 round trip.
     pub(crate) connect_timeout: Duration,
-    /// Certificates (PEM) to trust beside the platform's roots.
+    /// Certificates (PEM) to trust in addition to the platform's roots.
     pub(crate) extra_roots: Option<Vec<u8>>,
     /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` apply.
     pub(crate) use_proxy: bool,

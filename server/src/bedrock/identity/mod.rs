@@ -68,7 +68,7 @@ pub(super) struct Identity {
 struct Shared {
     state: watch::Sender<State>,
     readiness: watch::Sender<Readiness>,
-    /// Asks the refresher for a load now.
+    /// Requests a load from the refresher.
     wanted: Notify,
     clock: Clock,
 }

@@ -57,7 +57,7 @@ impl<S: CredentialSource> Refresher<S> {
                     Err(format!("the provider did not respond within {LOAD_TIMEOUT:?}"))
                 }
             };
-            // Those who asked while the load ran have its result.
+            // Requests for a load that came while this one ran have its result.
             let _ = self.shared.wanted.notified().now_or_never();
             self.publish(loaded);
             self.wait().await;
@@ -117,7 +117,7 @@ impl<S: CredentialSource> Refresher<S> {
         }
     }
 
-    /// Waits until the next load is due, or asked for.
+    /// Waits until the next load is due or requested.
     async fn wait(&self) {
         let wanted = self.shared.wanted.notified();
         tokio::select! {

@@ -40,7 +40,7 @@ impl CredentialSource for AwsConfigSource {
     async fn load(&self) -> Result<Credentials, String> {
         if let Some((id, secret)) = &self.settings.static_credentials {
             let credentials = aws_credential_types::Credentials::new(id, secret, None, None, "static");
-            return signed(credentials);
+            return with_signer(credentials);
         }
         if let Some(key) = std::env::var(API_KEY).ok().filter(|key| !key.is_empty()) {
             let value = HeaderValue::try_from(format!("Bearer {}", key.trim()));
@@ -58,11 +58,12 @@ impl CredentialSource for AwsConfigSource {
             return Err("no credentials provider is configured".to_owned());
         };
         let provided = provider.provide_credentials().await;
-        signed(provided.map_err(|error| DisplayErrorContext(error).to_string())?)
+        with_signer(provided.map_err(|error| DisplayErrorContext(error).to_string())?)
     }
 }
 
-fn signed(credentials: aws_credential_types::Credentials) -> Result<Credentials, String> {
+/// Adds the signer that signs requests with these credentials.
+fn with_signer(credentials: aws_credential_types::Credentials) -> Result<Credentials, String> {
     let expires = credentials.expiry();
     let signer = Signer::new(credentials).map_err(|error| error.to_string())?;
     Ok(Credentials { authorization: Authorization::Signature(signer.into()), expires })
