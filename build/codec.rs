@@ -90,6 +90,12 @@ fn write_structure(code: &mut String, message: &DescriptorProto, row: &Message) 
     }
     writeln!(code, "let _ = map; Ok(()) }}")?;
 
+    writeln!(code, "fn is_taken(&self, index: usize) -> bool {{ match index {{")?;
+    for (i, member) in members.iter().enumerate() {
+        writeln!(code, "{i} => {},", is_taken(message, member, row))?;
+    }
+    writeln!(code, "_ => false }} }}")?;
+
     writeln!(
         code,
         "fn read_member<'de, D: serde::Deserializer<'de>>(&mut self, {READ_ARGUMENTS}) -> Result<(), D::Error> {{"
@@ -136,6 +142,30 @@ fn write_structure(code: &mut String, message: &DescriptorProto, row: &Message) 
     )
 }
 
+/// Whether the member is in the body, and not in the path, the query or a header.
+fn is_in_body(field: &FieldDescriptorProto, row: &Message) -> bool {
+    row.member(field.json_name()).is_none_or(|member| !member.place.is_bound())
+}
+
+/// Whether the member is a list that AWS requires. It is written even when it is empty (`toolResult.content: []`).
+fn is_required_list(field: &FieldDescriptorProto, row: &Message) -> bool {
+    row.member(field.json_name()).is_some_and(|m| m.required && m.field_type.starts_with("repeated "))
+}
+
+/// The expression that says whether a member's place in the JSON is taken.
+fn is_taken(message: &DescriptorProto, member: &Member<'_>, row: &Message) -> String {
+    match member {
+        Member::Plain(field) if is_in_body(field, row) && !is_required_list(field, row) => {
+            format!("!crate::json::field::Field::is_unset(&self.{})", rust_name(field))
+        }
+        Member::Plain(_) => "true".to_owned(),
+        Member::Document { value, text } if map_entry(message, value).is_some() => {
+            format!("!self.{}.is_empty() || self.{}.is_some()", rust_name(value), rust_name(text))
+        }
+        Member::Document { value, .. } => format!("self.{}.is_some()", document_form(message, value).0),
+    }
+}
+
 fn write_member_of_structure(
     code: &mut String,
     message: &DescriptorProto,
@@ -144,13 +174,10 @@ fn write_member_of_structure(
 ) -> std::fmt::Result {
     match member {
         Member::Plain(field) => {
-            let member = row.member(field.json_name());
-            if member.is_some_and(|m| m.place.is_bound()) {
+            if !is_in_body(field, row) {
                 return Ok(());
             }
-            // A list that AWS requires is written even when it is empty (`toolResult.content: []`).
-            let is_required_list = member.is_some_and(|m| m.required && m.field_type.starts_with("repeated "));
-            let write = if is_required_list { "write_required" } else { "write_field" };
+            let write = if is_required_list(field, row) { "write_required" } else { "write_field" };
             writeln!(code, "crate::json::field::{write}({:?}, &self.{}, map)?;", field.json_name(), rust_name(field))
         }
         Member::Document { value, text } if map_entry(message, value).is_some() => writeln!(
@@ -263,10 +290,7 @@ fn write_union(code: &mut String, message: &DescriptorProto) -> std::fmt::Result
             }
         }
     }
-    writeln!(
-        code,
-        "Self::Unrecognized(document) => crate::json::union::write_unrecognized::<Self, _>(document, map),"
-    )?;
+    writeln!(code, "Self::Unrecognized(document) => crate::json::union::write_unrecognized(document, map),")?;
     writeln!(code, "}} }}")?;
     writeln!(
         code,

@@ -54,8 +54,8 @@ pub(crate) fn write<U: Union, S: Serializer>(member: &Option<U>, serializer: S) 
 }
 
 /// Writes the member in `unrecognized`.
-pub(crate) fn write_unrecognized<U: Union, M: SerializeMap>(document: &Document, map: &mut M) -> Result<(), M::Error> {
-    unrecognized::write_one_member(document, |name| U::index(name).is_some(), map)
+pub(crate) fn write_unrecognized<M: SerializeMap>(document: &Document, map: &mut M) -> Result<(), M::Error> {
+    unrecognized::write_one_member(document, map)
 }
 
 pub(crate) fn read<'de, U: Union, D: Deserializer<'de>>(

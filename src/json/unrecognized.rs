@@ -57,31 +57,30 @@ pub(super) fn one_member(name: &str, value: &RawValue) -> Document {
     members.into_document().unwrap_or_default()
 }
 
-/// Adds the members of `document` to `map`. A member that the schema knows is rejected: it has a field of its own.
+/// Adds the members of `document` to `map`. A member whose own field is set is rejected.
+///
+/// A member that the schema knows and whose field is not set passes: an older gateway may have put it here, and the message
+/// comes back to a newer one.
 pub(super) fn write_members<M: SerializeMap>(
     document: &Document,
-    is_known: impl Fn(&str) -> bool,
+    is_taken: impl Fn(&str) -> bool,
     map: &mut M,
 ) -> Result<(), M::Error> {
     let members = match parse(document) {
         Ok(members) => members,
         Err(reason) => return reject(map, reason),
     };
-    if let Some((name, _)) = members.iter().find(|(name, _)| is_known(name)) {
-        return reject(map, &format!("the schema has the member `{name}`; set its own field"));
+    if let Some((name, _)) = members.iter().find(|(name, _)| is_taken(name)) {
+        return reject(map, &format!("the member `{name}` has its own field; set that field alone"));
     }
     members.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 
 /// Adds the one member of `document`, which stands in a union's place.
-pub(super) fn write_one_member<M: SerializeMap>(
-    document: &Document,
-    is_known: impl Fn(&str) -> bool,
-    map: &mut M,
-) -> Result<(), M::Error> {
+pub(super) fn write_one_member<M: SerializeMap>(document: &Document, map: &mut M) -> Result<(), M::Error> {
     match parse(document) {
         Ok(members) if members.len() != 1 => reject(map, "a union has one member; this object must have exactly one"),
-        _ => write_members(document, is_known, map),
+        _ => write_members(document, |_| false, map),
     }
 }
 

@@ -10,6 +10,9 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support import MODEL, SERVICE, gateway, run, simulator
 
@@ -84,6 +87,83 @@ def a_tool_round_trip(server):
     events = messages(grpcurl(server.target, f"{SERVICE}/ConverseStream", data={**WEATHER, "messages": turns}))
     assert events[0] == {"messageStart": {"role": "assistant"}}, events
     assert {"messageStop": {"stopReason": "end_turn"}} in events and "metadata" in events[-1], events
+
+
+SCHEMA = {"type": "object", "properties": {"sign": {"type": "string", "description": "The call sign of the station."}},
+          "required": ["sign"]}
+
+# Requests as AWS's documentation has them: tool use, reasoning, documents, structured output.
+# https://docs.aws.amazon.com/bedrock/latest/userguide/tool-use-inference-call.html and its neighbours
+AWS_REQUESTS = [
+    {"messages": [{"role": "user", "content": [{"text": "What is the most popular song on WZPZ?"}]},
+                  {"role": "assistant", "content": [{"toolUse": {
+                      "toolUseId": "tooluse_kZJMlvQmRJ6eAyJE5GIl7Q", "name": "top_song", "input": {"sign": "WZPZ"}}}]},
+                  {"role": "user", "content": [{"toolResult": {
+                      "toolUseId": "tooluse_kZJMlvQmRJ6eAyJE5GIl7Q",
+                      "content": [{"json": {"song": "Elemental Hotel", "artist": "8 Storey Hike", "rank": 1, "live": None}}]}}]}],
+     "toolConfig": {"tools": [{"toolSpec": {
+         "name": "top_song", "description": "Get the most popular song played on a radio station.",
+         "inputSchema": {"json": SCHEMA}}}], "toolChoice": {"auto": {}}}},
+    {"messages": [{"role": "user", "content": [{"text": "Is it true?"}]},
+                  {"role": "assistant", "content": [
+                      {"reasoningContent": {"reasoningText": {"text": "The user asks.", "signature": "c2lnbmF0dXJl"}}},
+                      {"text": "Yes."}]},
+                  {"role": "user", "content": [{"text": "Why?"}]}],
+     "additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+     "additionalModelResponseFieldPaths": ["/stop_sequence"]},
+    {"messages": [{"role": "user", "content": [
+        {"text": "Summarize this document."},
+        {"document": {"format": "pdf", "name": "MyDocument", "source": {"bytes": "JVBERi0xLjQK"}, "citations": {"enabled": True}}}]}]},
+    {"messages": [{"role": "user", "content": [{"text": "Extract the name."}]}],
+     "outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {
+         "schema": json.dumps(SCHEMA), "name": "a_name", "description": "A name"}}}}},
+]
+
+AWS_RESPONSE = {
+    "output": {"message": {"role": "assistant", "content": [
+        {"toolUse": {"toolUseId": "tooluse_1", "name": "top_song", "input": {"sign": "WZPZ", "ranks": [1, 2.5, None, True]}}}]}},
+    "stopReason": "tool_use", "additionalModelResponseFields": {"stop_sequence": "</end>"},
+    "usage": {"inputTokens": 322, "outputTokens": 77, "totalTokens": 399}, "metrics": {"latencyMs": 2107},
+}
+
+
+class Bedrock(ThreadingHTTPServer):
+    """Keeps the body of the last request and sends AWS_RESPONSE."""
+
+    body = None
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.server.body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        response = json.dumps(AWS_RESPONSE).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(response)))
+        self.end_headers()
+        self.wfile.write(response)
+
+    def log_message(self, *_):
+        pass
+
+
+@check
+def awss_json_in_and_awss_json_out(_):
+    bedrock = Bedrock()
+    with gateway(bedrock.url) as server:
+        for request in AWS_REQUESTS:
+            output = grpcurl("-H", "bedrock-grpc-documents: value", server.target, f"{SERVICE}/Converse",
+                             data={"modelId": MODEL, **request})
+            assert bedrock.body == request, bedrock.body
+            # An int64 is a string in protobuf's JSON. Everything else is AWS's JSON.
+            assert messages(output) == [{**AWS_RESPONSE, "metrics": {"latencyMs": "2107"}}], output
+    bedrock.shutdown()
 
 
 @check

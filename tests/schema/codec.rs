@@ -99,12 +99,23 @@ fn an_invalid_request_is_rejected_with_the_path_of_the_field() {
             "messages[0].content[1].unrecognized",
         ),
         (
-            request(content_block::Member::Unrecognized(unrecognized(r#"{"text":"nope"}"#))),
-            "messages[0].content[1].unrecognized",
+            ConverseRequest {
+                unrecognized: Some(unrecognized(r#"{"messages":[]}"#)),
+                ..request(content_block::Member::Text("x".into()))
+            },
+            "unrecognized",
         ),
         (
-            ConverseRequest { unrecognized: Some(unrecognized(r#"{"messages":[]}"#)), ..Default::default() },
+            ConverseRequest { unrecognized: Some(unrecognized(r#"{"modelId":"m"}"#)), ..Default::default() },
             "unrecognized",
+        ),
+        (
+            request(content_block::Member::ToolUse(ToolUseBlock {
+                name: Some("n".into()),
+                unrecognized: Some(unrecognized(r#"{"name":"nope"}"#)),
+                ..Default::default()
+            })),
+            "messages[0].content[1].toolUse.unrecognized",
         ),
         (ConverseRequest { unrecognized: Some(unrecognized("")), ..Default::default() }, "unrecognized"),
         (
@@ -204,6 +215,18 @@ fn a_structure_keeps_unknown_members_and_writes_them_back() {
     assert_eq!(read.unrecognized, Some(unrecognized(r#"{"mood":{"z": 1, "a":[12345678901234567890]},"café":1.50}"#)));
     assert_eq!(encode(&read), text.replace(r"\u00e9", "é"));
     assert_eq!(names, ["mood", "café"]);
+}
+
+#[test]
+fn a_member_that_an_older_gateway_did_not_know_is_written_by_a_newer_one() {
+    let block = ToolUseBlock {
+        name: Some("n".into()),
+        unrecognized: Some(unrecognized(r#"{"type":"server_tool_use"}"#)),
+        ..Default::default()
+    };
+    assert_eq!(encode(&block), r#"{"name":"n","type":"server_tool_use"}"#);
+    let block = ContentBlock { member: Some(content_block::Member::Unrecognized(unrecognized(r#"{"text":"a"}"#))) };
+    assert_eq!(encode(&block), r#"{"text":"a"}"#);
 }
 
 #[test]
