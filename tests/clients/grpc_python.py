@@ -223,6 +223,25 @@ def stock_retries_stop_at_a_negative_pushback(client):
     assert [line["attempts"] for line in lines] == [1], lines
 
 
+def job(model, **fields):
+    output = v1.AsyncInvokeOutputDataConfig(s3_output_data_config=v1.AsyncInvokeS3OutputDataConfig(s3_uri="s3://bucket/out"))
+    return v1.StartAsyncInvokeRequest(model_id=model, model_input_json="{}", output_data_config=output, **fields)
+
+
+@check
+def stock_retries_do_not_start_a_second_job(client):
+    # The gateway generates a token for each call, so a retry of the library could start another job.
+    error = failure(lambda: client.retrying.StartAsyncInvoke(job("fault.service-unavailable"), timeout=30))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    trailers, info = dict(error.trailing_metadata()), details(error)["ErrorInfo"]
+    assert trailers["grpc-retry-pushback-ms"] == "-1" and info.metadata["retryable"] == "false"
+    assert trailers["bedrock-grpc-client-request-token"] == info.metadata["client_request_token"] != ""
+    client.gateway.wait_for_calls("fault.service-unavailable", 1)
+    time.sleep(0.5)
+    lines = [line for line in client.gateway.calls("fault.service-unavailable") if line["rpc"] == "StartAsyncInvoke"]
+    assert [line["attempts"] for line in lines] == [3], lines
+
+
 def main():
     with simulator() as bedrock, gateway(bedrock.url) as server:
         return run(CHECKS, Client(server))
