@@ -1,5 +1,8 @@
 //! The command line. AWS settings (Region, credentials, profiles, endpoints) also come from the usual AWS variables and files.
 
+#[cfg(feature = "client")]
+mod client_options;
+
 #[cfg(feature = "simulator")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +10,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "client")]
+pub(crate) use self::client_options::{CallOptions, ChatOptions, GatewayConnectionOptions, Operation};
 use crate::bedrock::ConnectionOptions;
 use crate::net::ListenAddress;
 use crate::telemetry::LogFormat;
@@ -37,6 +42,12 @@ pub(crate) enum Command {
     /// Show how it works: gateway and simulator on free ports, a conversation with tools, an error. Needs no AWS account.
     #[cfg(feature = "simulator")]
     Demo(DemoOptions),
+    /// Call an operation of Bedrock through a gateway: AWS JSON in, AWS JSON out.
+    #[cfg(feature = "client")]
+    Call(Box<CallOptions>),
+    /// Chat with a model through a gateway. In a pipe it is a filter: text in, text out.
+    #[cfg(feature = "client")]
+    Chat(Box<ChatOptions>),
 }
 
 /// Options of `serve`.

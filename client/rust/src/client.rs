@@ -4,23 +4,32 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use bedrock_grpc_schema::control::v1::bedrock_service_client::BedrockServiceClient;
+use bedrock_grpc_schema::control::v1::{
+    GetFoundationModelRequest, GetFoundationModelResponse, ListFoundationModelsRequest, ListFoundationModelsResponse,
+    ListInferenceProfilesRequest, ListInferenceProfilesResponse,
+};
 use bedrock_grpc_schema::runtime::v1::bedrock_runtime_service_client::BedrockRuntimeServiceClient;
 use bedrock_grpc_schema::runtime::v1::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, ConverseRequest, ConverseResponse, ConverseStreamRequest,
     CountTokensRequest, CountTokensResponse, GetAsyncInvokeRequest, GetAsyncInvokeResponse,
     InvokeGuardrailChecksRequest, InvokeGuardrailChecksResponse, InvokeModelRequest, InvokeModelResponse,
-    ListAsyncInvokesRequest, ListAsyncInvokesResponse, StartAsyncInvokeRequest, StartAsyncInvokeResponse,
+    InvokeModelWithBidirectionalStreamRequest, InvokeModelWithBidirectionalStreamResponse,
+    InvokeModelWithResponseStreamRequest, InvokeModelWithResponseStreamResponse, ListAsyncInvokesRequest,
+    ListAsyncInvokesResponse, StartAsyncInvokeRequest, StartAsyncInvokeResponse,
 };
+use futures::Stream;
 use tonic::transport::Channel;
 use tonic::{IntoRequest, Request, Status};
 
 use crate::call_settings::CallSettings;
+use crate::converse_stream::ConverseStream;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::method_policy::{GENERATION, MethodPolicy, START_JOB, UNARY};
+use crate::method_policy::{BIDIRECTIONAL, GENERATION, MethodPolicy, START_JOB, UNARY};
 use crate::response::Response;
+use crate::response_stream::ResponseStream;
 use crate::retry::{RetryPolicy, run_with_retries};
-use crate::stream::ConverseStream;
 
 /// Maximum size of a message in both directions: 32 MiB, the gateway's limit. Bedrock accepts requests of more than 20 MB.
 /// tonic's default for responses is 4 MiB.
@@ -39,19 +48,23 @@ pub const MAX_MESSAGE_SIZE: usize = 32 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Client {
     grpc: BedrockRuntimeServiceClient<Channel>,
+    catalog: BedrockServiceClient<Channel>,
     settings: CallSettings,
 }
 
 /// Unary methods that differ only in their types and their policy.
 macro_rules! unary_methods {
-    ($($(#[$doc:meta])* $method:ident($request:ty) -> $response:ty, $policy:ident;)*) => {
+    ($client:ident: $($(#[$doc:meta])* $method:ident($request:ty) -> $response:ty, $policy:ident;)*) => {
         $(
             $(#[$doc])*
             ///
             /// # Errors
             /// [`Error::Rpc`] with the error of Bedrock, of the gateway or of the connection.
             pub async fn $method(&self, request: impl IntoRequest<$request>) -> Result<Response<$response>, Error> {
-                let send = |mut grpc: BedrockRuntimeServiceClient<Channel>, request| async move { grpc.$method(request).await };
+                let send = |request| {
+                    let mut grpc = self.$client.clone();
+                    async move { grpc.$method(request).await }
+                };
                 let (response, _) = self.call(request, &$policy, send).await?;
                 Ok(Response::new(response))
             }
@@ -67,10 +80,11 @@ impl Client {
     }
 
     pub(crate) fn with_settings(channel: Channel, settings: CallSettings) -> Self {
-        let grpc = BedrockRuntimeServiceClient::new(channel)
+        let grpc = BedrockRuntimeServiceClient::new(channel.clone())
             .max_decoding_message_size(MAX_MESSAGE_SIZE)
             .max_encoding_message_size(MAX_MESSAGE_SIZE);
-        Self { grpc, settings }
+        let catalog = BedrockServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_SIZE);
+        Self { grpc, catalog, settings }
     }
 
     /// Sets the maximum time of each call, from its start to the last event of its stream.
@@ -103,6 +117,8 @@ impl Client {
     }
 
     unary_methods! {
+        grpc:
+
         /// Sends messages to a model and returns its complete response.
         ///
         /// The argument is a [`ConverseRequest`], or a [`tonic::Request`] of one with its own metadata and timeout.
@@ -143,15 +159,63 @@ impl Client {
         &self,
         request: impl IntoRequest<ConverseStreamRequest>,
     ) -> Result<ConverseStream, Error> {
-        let send = |mut grpc: BedrockRuntimeServiceClient<Channel>, request| async move {
-            grpc.converse_stream(request).await
+        let send = |request| {
+            let mut grpc = self.grpc();
+            async move { grpc.converse_stream(request).await }
         };
         let (response, deadline) = self.call(request, &GENERATION, send).await?;
-        Ok(ConverseStream::new(response, deadline))
+        Ok(ConverseStream(ResponseStream::new(response, deadline)))
     }
 
-    /// The generated client of the same connection, with the same message limits, for the other streams. The settings of this
-    /// client do not apply to it.
+    /// Runs a model with a body in the model's own format and streams the chunks of its response. Returns when the first chunk
+    /// is available.
+    ///
+    /// # Errors
+    /// [`Error::Rpc`] with the error of Bedrock, of the gateway or of the connection.
+    pub async fn invoke_model_with_response_stream(
+        &self,
+        request: impl IntoRequest<InvokeModelWithResponseStreamRequest>,
+    ) -> Result<ResponseStream<InvokeModelWithResponseStreamResponse>, Error> {
+        let send = |request| {
+            let mut grpc = self.grpc();
+            async move { grpc.invoke_model_with_response_stream(request).await }
+        };
+        let (response, deadline) = self.call(request, &GENERATION, send).await?;
+        Ok(ResponseStream::new(response, deadline))
+    }
+
+    /// Streams in both directions, for speech. The first message of `requests` names the model. The end of `requests` ends the
+    /// input. The call has no default timeout and is never retried.
+    ///
+    /// # Errors
+    /// [`Error::Rpc`] with the error of Bedrock, of the gateway or of the connection.
+    pub async fn invoke_model_with_bidirectional_stream(
+        &self,
+        requests: impl Stream<Item = InvokeModelWithBidirectionalStreamRequest> + Send + 'static,
+    ) -> Result<ResponseStream<InvokeModelWithBidirectionalStreamResponse>, Error> {
+        let prepared = self.settings.prepare(Request::new(()), &BIDIRECTIONAL);
+        let (metadata, extensions, ()) = prepared.attempt(0).into_parts();
+        let mut grpc = self.grpc();
+        let call = grpc.invoke_model_with_bidirectional_stream(Request::from_parts(metadata, extensions, requests));
+        let response = prepared.deadline.enforce(call).await?;
+        Ok(ResponseStream::new(response, prepared.deadline))
+    }
+
+    unary_methods! {
+        catalog:
+
+        /// Lists the models of the gateway's Region. The gateway must serve the catalog (`serve --control-plane`).
+        list_foundation_models(ListFoundationModelsRequest) -> ListFoundationModelsResponse, UNARY;
+
+        /// Returns the details of a model. The gateway must serve the catalog (`serve --control-plane`).
+        get_foundation_model(GetFoundationModelRequest) -> GetFoundationModelResponse, UNARY;
+
+        /// Lists one page of the inference profiles. The gateway must serve the catalog (`serve --control-plane`).
+        list_inference_profiles(ListInferenceProfilesRequest) -> ListInferenceProfilesResponse, UNARY;
+    }
+
+    /// The generated client of the same connection, with the same message limits. The settings of this client do not apply to
+    /// it.
     #[must_use]
     pub fn grpc(&self) -> BedrockRuntimeServiceClient<Channel> {
         self.grpc.clone()
@@ -162,7 +226,7 @@ impl Client {
         &self,
         request: impl IntoRequest<M>,
         method: &MethodPolicy,
-        send: impl Fn(BedrockRuntimeServiceClient<Channel>, Request<M>) -> F,
+        send: impl Fn(Request<M>) -> F,
     ) -> Result<(tonic::Response<T>, Deadline), Error>
     where
         M: Clone,
@@ -170,7 +234,7 @@ impl Client {
     {
         let request = self.settings.prepare(request, method);
         let policy = if method.retries { self.settings.retry.clone() } else { RetryPolicy::disabled() };
-        let send_attempt = |previous_attempts| send(self.grpc(), request.attempt(previous_attempts));
+        let send_attempt = |previous_attempts| send(request.attempt(previous_attempts));
         let response = run_with_retries(&policy, &self.settings.throttle, request.deadline, send_attempt).await?;
         Ok((response, request.deadline))
     }

@@ -147,17 +147,20 @@ mod call_settings;
 mod client;
 mod client_builder;
 mod connect;
+mod converse_stream;
 mod deadline;
 mod error;
 mod method_policy;
 mod read;
 mod response;
 mod response_metadata;
+mod response_stream;
 mod retry;
-mod stream;
 mod tool_loop;
 pub mod vocabulary;
 
+/// The messages of the catalog of models.
+pub use bedrock_grpc_schema::control::v1 as control;
 pub use bedrock_grpc_schema::runtime::v1;
 /// One event of a streamed response: `message_start`, `content_block_delta` and so on.
 pub use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
@@ -168,9 +171,10 @@ pub use tonic_types;
 pub use accumulator::{Accumulator, AssembleError};
 pub use client::{Client, MAX_MESSAGE_SIZE};
 pub use client_builder::ClientBuilder;
+pub use converse_stream::ConverseStream;
 pub use error::{Error, RpcError};
 pub use read::{ConverseResponseExt, EventExt, ToolUse};
 pub use response::Response;
+pub use response_stream::ResponseStream;
 pub use retry::RetryPolicy;
-pub use stream::ConverseStream;
 pub use tool_loop::{Approval, LoopEvent, ToolCall, ToolLoop, ToolLoopError, ToolLoopResult, ToolOutput, Toolbox};

@@ -21,6 +21,9 @@ pub(crate) const UNARY: MethodPolicy = MethodPolicy { timeout: Some(Duration::fr
 /// StartAsyncInvoke: a retry without a `client_request_token` could start, and cost, a second job.
 pub(crate) const START_JOB: MethodPolicy = MethodPolicy { timeout: Some(Duration::from_secs(60)), retries: false };
 
+/// The bidirectional stream: it lasts as long as the conversation, and its input cannot be sent again.
+pub(crate) const BIDIRECTIONAL: MethodPolicy = MethodPolicy { timeout: None, retries: false };
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,16 +43,18 @@ mod tests {
             ("Converse", GENERATION),
             ("ConverseStream", GENERATION),
             ("InvokeModel", GENERATION),
+            ("InvokeModelWithResponseStream", GENERATION),
             ("CountTokens", UNARY),
             ("ApplyGuardrail", UNARY),
             ("InvokeGuardrailChecks", UNARY),
             ("GetAsyncInvoke", UNARY),
             ("ListAsyncInvokes", UNARY),
             ("StartAsyncInvoke", START_JOB),
+            ("InvokeModelWithBidirectionalStream", BIDIRECTIONAL),
         ] {
             let entry = entry_with(&config, method);
             let timeout = policy.timeout.map(|timeout| format!("{}s", timeout.as_secs()));
-            assert_eq!(entry["timeout"].as_str(), timeout.as_deref(), "{method}");
+            assert_eq!(entry.get("timeout").and_then(|value| value.as_str()), timeout.as_deref(), "{method}");
             assert_eq!(entry.get("retryPolicy").is_some(), policy.retries, "{method}");
         }
         assert_eq!(config["retryThrottling"]["maxTokens"].as_f64(), Some(RetryThrottle::MAX_TOKENS));

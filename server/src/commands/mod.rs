@@ -1,5 +1,11 @@
 //! The commands of the binary.
 
+#[cfg(feature = "client")]
+mod call;
+#[cfg(feature = "client")]
+mod chat;
+#[cfg(feature = "client")]
+mod connection;
 #[cfg(feature = "simulator")]
 mod demo;
 mod descriptor;
@@ -11,7 +17,7 @@ mod supervisor;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-#[cfg(feature = "simulator")]
+#[cfg(any(feature = "client", feature = "simulator"))]
 use crate::telemetry::WARNINGS_FILTER;
 use crate::telemetry::{SERVER_FILTER, start_log};
 
@@ -36,6 +42,16 @@ pub async fn run(cli: Cli) -> ExitCode {
             start_log(cli.log_format, WARNINGS_FILTER);
             to_exit_code(demo::run_demo(&options).await)
         }
+        #[cfg(feature = "client")]
+        Command::Call(options) => {
+            start_log(cli.log_format, WARNINGS_FILTER);
+            to_client_exit_code(call::call(*options).await)
+        }
+        #[cfg(feature = "client")]
+        Command::Chat(options) => {
+            start_log(cli.log_format, WARNINGS_FILTER);
+            to_client_exit_code(chat::chat(*options).await)
+        }
     }
 }
 
@@ -45,6 +61,18 @@ fn to_exit_code<E: std::fmt::Display>(outcome: Result<(), E>) -> ExitCode {
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// The errors of a client command are for the user, not for the log.
+#[cfg(feature = "client")]
+fn to_client_exit_code(outcome: Result<(), connection::CommandError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            connection::print_error(&error);
+            connection::exit_code(&error)
         }
     }
 }

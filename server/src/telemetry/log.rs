@@ -22,7 +22,7 @@ pub(crate) enum LogFormat {
 pub(crate) const SERVER_FILTER: &str = "warn,bedrock_grpc=info,bedrock_simulator=info";
 
 /// The default filter of a command that prints its own output.
-#[cfg(feature = "simulator")]
+#[cfg(any(feature = "client", feature = "simulator"))]
 pub(crate) const WARNINGS_FILTER: &str = "warn";
 
 /// Starts logging. `RUST_LOG` sets the filter, and `default_filter` applies without it.

@@ -12,7 +12,7 @@ mod usage;
 pub(crate) use call_line::log_call;
 pub(crate) use counters::{count_missing_metadata, count_unknown_member, observe_running_calls};
 pub(crate) use export::{Exporters, TelemetryError};
-#[cfg(feature = "simulator")]
+#[cfg(any(feature = "client", feature = "simulator"))]
 pub(crate) use log::WARNINGS_FILTER;
 pub(crate) use log::{LogFormat, SERVER_FILTER, start_log};
 pub(crate) use spans::CallSpans;
