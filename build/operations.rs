@@ -119,9 +119,9 @@ fn write_request(code: &mut String, lock: &Lock, operation: &Operation, row: &st
     writeln!(code, "let _ = visit; Ok(()) }}")?;
     let payload = request.members.iter().find(|m| m.place == Place::Payload);
     let body = match (operation.request_payload, payload) {
-        (Payload::Json, _) => "crate::json::encode(self, prost::Message::encoded_len(self))".to_owned(),
+        (Payload::Json, _) => "crate::json::encode(self, json_size(self))".to_owned(),
         (Payload::Member, Some(member)) => format!(
-            "match &self.{0} {{ Some(value) => crate::json::encode(value, prost::Message::encoded_len(value)), None => Ok(Bytes::new()) }}",
+            "match &self.{0} {{ Some(value) => crate::json::encode(value, json_size(value)), None => Ok(Bytes::new()) }}",
             rust_field(member)
         ),
         (Payload::Blob, Some(member)) if member.field_type == "bytes" => {

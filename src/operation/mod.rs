@@ -169,4 +169,10 @@ pub trait OperationResponse: Sized {
     fn set_bound(&mut self, binding: &Binding, name: &str, value: &str) -> bool;
 }
 
+/// The expected size of a message's JSON, from its size as protobuf. Base64 makes 4 bytes of 3, and member names and quotes
+/// add the rest. A body that needs more is copied once.
+fn json_size(message: &impl prost::Message) -> usize {
+    message.encoded_len() / 2 * 3 + 512
+}
+
 include!(concat!(env!("OUT_DIR"), "/operations.rs"));

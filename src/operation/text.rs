@@ -59,6 +59,10 @@ impl Text for Timestamp {
             return Err("nanos must be 0 to 999,999,999");
         }
         match form {
+            // RFC 3339 has these years, and protobuf's Timestamp too.
+            TimestampForm::Iso8601 if !(-62_135_596_800..=253_402_300_799).contains(&self.seconds) => {
+                Err("must be in the years 0001 to 9999")
+            }
             TimestampForm::Iso8601 => Ok(self.to_string()),
             TimestampForm::UnixTimestamp if self.nanos == 0 => Ok(self.seconds.to_string()),
             TimestampForm::UnixTimestamp => {

@@ -1,37 +1,16 @@
 //! InvokeModelWithBidirectionalStream, over TLS and HTTP/2.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bedrock_grpc_schema::runtime::v1::invoke_model_with_bidirectional_stream_request::Member as Input;
 use bedrock_grpc_schema::runtime::v1::invoke_model_with_bidirectional_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::*;
-use bedrock_simulator::{Options, Simulator};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
 use crate::fixture::*;
-
-/// A file that is removed when it is dropped.
-struct CaFile(PathBuf);
-
-impl Drop for CaFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-async fn over_tls() -> (Simulator, CaFile, Gateway) {
-    let options = Options { tls: true, ..Options::immediate() };
-    let simulator = Simulator::start_with("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
-    let port = simulator.address().port();
-    let file = CaFile(std::env::temp_dir().join(format!("bedrock-grpc-{}-{port}.pem", std::process::id())));
-    std::fs::write(&file.0, simulator.ca_pem().unwrap()).unwrap();
-    let gateway = Gateway::builder(&simulator).arg("--upstream-ca").arg(file.0.to_str().unwrap()).start().await;
-    (simulator, file, gateway)
-}
 
 fn model(id: &str) -> InvokeModelWithBidirectionalStreamRequest {
     InvokeModelWithBidirectionalStreamRequest { model_id: Some(id.to_owned()), member: None }
@@ -62,7 +41,7 @@ async fn next(responses: &mut Output) -> Result<Option<Bytes>, Status> {
 
 #[tokio::test]
 async fn input_and_output_interleave_and_a_half_close_ends_both() {
-    let (simulator, _ca, gateway) = over_tls().await;
+    let (simulator, gateway, _) = started().await;
     // The headers arrive before any chunk was sent.
     let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
     for sent in [&b"one"[..], b"\x00\xff two", b""] {
@@ -83,7 +62,7 @@ async fn input_and_output_interleave_and_a_half_close_ends_both() {
 
 #[tokio::test]
 async fn a_caller_may_send_all_chunks_at_once_and_close() {
-    let (_simulator, _ca, gateway) = over_tls().await;
+    let (_simulator, gateway, _) = started().await;
     let mut client = gateway.client().await;
     for _ in 0..30 {
         let input = futures::stream::iter([model("amazon.nova-sonic-v1:0"), chunk(b"one"), chunk(b"two")]);
@@ -96,7 +75,7 @@ async fn a_caller_may_send_all_chunks_at_once_and_close() {
 
 #[tokio::test]
 async fn rejected_credentials_are_reloaded_for_the_next_call() {
-    let (_simulator, _ca, gateway) = over_tls().await;
+    let (_simulator, gateway, _) = started().await;
     for _ in 0..2 {
         let status = open(&gateway, "fault.expired-token").await.unwrap_err();
         assert_eq!(reason(&status), "GATEWAY_CREDENTIALS");
@@ -108,7 +87,7 @@ async fn rejected_credentials_are_reloaded_for_the_next_call() {
 
 #[tokio::test]
 async fn a_caller_that_does_not_read_is_stopped_by_backpressure_and_loses_nothing() {
-    let (_simulator, _ca, gateway) = over_tls().await;
+    let (_simulator, gateway, _) = started().await;
     let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
     static LARGE: [u8; 100_000] = [7; 100_000];
     // The caller does not read the echo, so at some point the gateway accepts no more input. The windows and buffers hold a few
@@ -128,7 +107,7 @@ async fn a_caller_that_does_not_read_is_stopped_by_backpressure_and_loses_nothin
 
 #[tokio::test]
 async fn a_caller_that_leaves_closes_the_upstream_stream() {
-    let (simulator, _ca, gateway) = over_tls().await;
+    let (simulator, gateway, _) = started().await;
     let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
     caller.send(chunk(b"one")).await.unwrap();
     next(&mut responses).await.unwrap();
@@ -140,7 +119,7 @@ async fn a_caller_that_leaves_closes_the_upstream_stream() {
 
 #[tokio::test]
 async fn exceptions_before_and_inside_the_stream_become_statuses() {
-    let (simulator, _ca, gateway) = over_tls().await;
+    let (simulator, gateway, _) = started().await;
     let status = open(&gateway, "fault.throttling").await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "THROTTLING"));
     assert_eq!((info(&status, "phase").as_str(), info(&status, "attempts").as_str()), ("request", "1"));
@@ -161,7 +140,7 @@ async fn exceptions_before_and_inside_the_stream_become_statuses() {
 
 #[tokio::test]
 async fn a_message_that_cannot_be_sent_ends_the_call_with_its_field() {
-    let (simulator, _ca, gateway) = over_tls().await;
+    let (simulator, gateway, _) = started().await;
     let later = unrecognized(r#"{"later":{}}"#);
     let part = BidirectionalInputPayloadPart { bytes: None, unrecognized: Some(later.clone()) };
     for (model_id, member, field) in [
@@ -190,7 +169,8 @@ async fn the_first_message_must_name_the_model() {
 
 #[tokio::test]
 async fn an_endpoint_without_http2_is_said_to_have_none() {
-    let (simulator, gateway, _) = started().await;
+    let simulator = simulator_over_http1().await;
+    let gateway = Gateway::builder(&simulator).start().await;
     let status = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "NO_HTTP2"));
     assert!(status.message().contains("HTTP/2"));
@@ -199,7 +179,7 @@ async fn an_endpoint_without_http2_is_said_to_have_none() {
 
 #[tokio::test]
 async fn other_calls_work_over_tls() {
-    let (_simulator, _ca, gateway) = over_tls().await;
+    let (_simulator, gateway, _) = started().await;
     let mut client = gateway.client().await;
     client.converse(converse("demo.model", "Hi")).await.unwrap();
     let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
@@ -208,13 +188,14 @@ async fn other_calls_work_over_tls() {
 
 #[tokio::test]
 async fn an_invalid_upstream_ca_is_rejected_at_start() {
-    let file = CaFile(std::env::temp_dir().join(format!("bedrock-grpc-{}-none.pem", std::process::id())));
-    std::fs::write(&file.0, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let file = std::env::temp_dir().join(format!("bedrock-grpc-{}-none.pem", std::process::id()));
+    std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--upstream-ca", file.0.to_str().unwrap()])
+        .args(["serve", "--listen", "127.0.0.1:0", "--upstream-ca", file.to_str().unwrap()])
         .output()
         .await
         .unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("--upstream-ca"));
+    std::fs::remove_file(file).unwrap();
 }

@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use aws_sigv4::event_stream::{SigningParams, sign_empty_message, sign_message};
 use aws_smithy_eventstream::frame::write_message_to;
@@ -13,19 +13,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use http::{Method, Response};
+use http::Response;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Target;
 use super::connections::{self, IncomingBody, SendBody};
-use super::endpoint::{Endpoint, Service};
+use super::endpoint::Endpoint;
 use super::identity::{Authorization, Credentials};
-use super::request::RequestBuilder;
+use super::request::RequestTemplate;
 use super::signing::Signer;
 use crate::error::Failure;
 
 /// Frames and signs the events of one stream.
-enum EventWriter {
+pub(super) enum EventWriter {
     /// Each signature covers the one before it; the first covers the request's.
     Signed { signer: Arc<Signer>, region: String, last_signature: String, clock: StreamClock },
     /// With an API key events are not signed.
@@ -34,15 +33,15 @@ enum EventWriter {
 
 /// Bedrock's time at the start of the stream, and ours.
 #[derive(Clone, Copy)]
-struct StreamClock {
+pub(super) struct StreamClock {
     bedrock: SystemTime,
-    local: std::time::Instant,
+    local: Instant,
 }
 
 /// Why an event could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("an event cannot be written")]
-struct WriteError;
+pub(super) struct WriteError;
 
 /// Opens the stream. Returns on Bedrock's response headers, with the task that sends `input`.
 ///
@@ -52,26 +51,18 @@ pub(super) async fn open(
     endpoint: &Endpoint,
     credentials: &Credentials,
     time: SystemTime,
-    target: &Target,
+    template: &RequestTemplate,
+    region: &str,
     input: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Result<(Response<IncomingBody>, AbortOnDropHandle<()>), Failure> {
-    let template = RequestBuilder::new(Service::Runtime, Method::POST, "/model")
-        .label("modelId", target.model_id.as_deref().unwrap_or_default())?
-        .segment("/invoke-with-bidirectional-stream")
-        .event_stream();
     let build = || -> Result<_, Failure> {
-        let (request, signature) = template.sign(endpoint, &credentials.authorization, &target.region, time)?;
+        let (request, signature) = template.sign(endpoint, &credentials.authorization, region, time)?;
         Ok((request.map(drop), signature))
     };
     let (response, sender, signature) = connections::open_stream(&endpoint.host, build).await?;
     let writer = match &credentials.authorization {
         Authorization::Bearer(_) => EventWriter::Plain,
-        Authorization::Signature(signer) => EventWriter::Signed {
-            signer: Arc::clone(signer),
-            region: target.region.clone(),
-            last_signature: signature,
-            clock: StreamClock { bedrock: time, local: std::time::Instant::now() },
-        },
+        Authorization::Signature(signer) => EventWriter::new(Arc::clone(signer), region, signature, time),
     };
     let input = AbortOnDropHandle::new(tokio::spawn(send_input(sender, writer, input)));
     Ok((response.await?, input))
@@ -93,8 +84,14 @@ async fn send_input(mut sender: SendBody, mut writer: EventWriter, input: impl S
 }
 
 impl EventWriter {
+    /// A writer that signs. `signature` is the request's, `time` that of the request's signature.
+    pub(super) fn new(signer: Arc<Signer>, region: &str, signature: String, time: SystemTime) -> Self {
+        let clock = StreamClock { bedrock: time, local: Instant::now() };
+        Self::Signed { signer, region: region.to_owned(), last_signature: signature, clock }
+    }
+
     /// An event with a chunk of the caller's.
-    fn chunk(&mut self, bytes: &[u8]) -> Result<Bytes, WriteError> {
+    pub(super) fn chunk(&mut self, bytes: &[u8]) -> Result<Bytes, WriteError> {
         let payload = format!("{{\"bytes\":\"{}\"}}", STANDARD.encode(bytes));
         let header = |name: &'static str, value: &'static str| Header::new(name, HeaderValue::String(value.into()));
         let message = Message::new(payload.into_bytes())
@@ -105,7 +102,7 @@ impl EventWriter {
     }
 
     /// The end of the events: a signature of nothing. Without signatures there is none.
-    fn end(&mut self) -> Result<Bytes, WriteError> {
+    pub(super) fn end(&mut self) -> Result<Bytes, WriteError> {
         self.write(None)
     }
 

@@ -1,6 +1,6 @@
 //! The way to Bedrock: which operation, which model, in which Region, with which body; then headers and a body back.
 //!
-//! `identity` has the credentials, `endpoint` the address, `operation` and `request` the HTTP request, `signing` its
+//! `identity` has the credentials, `endpoint` the address, `request` the HTTP request by the operation's row, `signing` its
 //! signature, `connections` the sockets, `frames` the events of a response. `upstream` puts them together.
 //!
 //! Architecture Invariant: no type of the AWS SDK is visible above this module.
@@ -13,7 +13,8 @@ mod event_stream;
 mod failure;
 mod frames;
 mod identity;
-mod operation;
+#[cfg(test)]
+mod oracle;
 mod region;
 mod request;
 mod retry_budget;
@@ -25,7 +26,7 @@ pub(crate) use body::Body;
 pub(crate) use connections::{ConnectionOptions, ConnectorError};
 pub(crate) use frames::{Frame, Frames};
 pub(crate) use identity::Readiness;
-pub(crate) use operation::Operation;
+pub(crate) use request::RequestTemplate;
 pub(crate) use upstream::{Settings, Upstream};
 
 /// Where a call goes: a model (or inference profile, prompt, endpoint ARN) in a Region.

@@ -1,15 +1,16 @@
-//! A request as Bedrock gets it: built once for all attempts of a call, signed for each.
+//! A request as Bedrock gets it: built once for all attempts of a call from the operation's row, signed for each.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use bedrock_grpc_schema::operation::{Binding, Operation, OperationRequest, PayloadKind, Place, Service};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use percent_encoding::utf8_percent_encode;
 
-use super::endpoint::{Endpoint, Service};
+use super::endpoint::Endpoint;
 use super::identity::Authorization;
 use super::signing::{PayloadHash, RESERVED, Signable};
 use crate::error::Failure;
@@ -17,9 +18,16 @@ use crate::error::Failure;
 /// The name and version that Bedrock's operators see.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("bedrock-grpc/", env!("CARGO_PKG_VERSION")));
 
-/// A request of any operation, complete but for host and signature.
-pub(super) struct RequestTemplate {
-    pub(super) service: Service,
+/// The largest value in a path, a query or a header, in bytes. AWS's rows have their own limits, the largest of them 2,048
+/// characters; servers reject header fields beyond 8 KB.
+const BOUND_VALUE_LIMIT: usize = 8 * 1024;
+
+/// The largest path with its query in bytes. The `http` crate takes no more than 65,534.
+const TARGET_LIMIT: usize = 32 * 1024;
+
+/// A request of any operation, complete but for host and signature. All attempts of a call share it.
+pub(crate) struct RequestTemplate {
+    pub(super) service: &'static Service,
     method: Method,
     /// Percent-encoded.
     path: String,
@@ -30,93 +38,141 @@ pub(super) struct RequestTemplate {
     payload: PayloadHash,
 }
 
-/// Collects the members of a request that AWS binds to path, query and headers.
-pub(super) struct RequestBuilder {
-    service: Service,
-    method: Method,
+impl RequestTemplate {
+    /// The HTTP request that `message` is, by the row of its operation.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] when a member cannot stand where AWS binds it, or the message cannot be written as JSON.
+    pub(crate) fn new<M: OperationRequest>(message: &M) -> Result<Self, Failure> {
+        let row = M::OPERATION;
+        let mut parts = Parts::new(row);
+        let mut result = Ok(());
+        message.visit_bound(&mut |binding, name, value| {
+            if result.is_ok() {
+                result = parts.add(binding, name, value);
+            }
+        })?;
+        result?;
+        let body = message.encode_payload()?;
+        parts.finish(body)
+    }
+}
+
+/// What the members of a message add to path, query and headers.
+struct Parts {
+    row: &'static Operation,
     path: String,
     query: String,
     headers: HeaderMap,
 }
 
-impl RequestBuilder {
-    /// A request of `method` to `path`, which holds no labels.
-    pub(super) fn new(service: Service, method: Method, path: &str) -> Self {
-        Self { service, method, path: path.to_owned(), query: String::new(), headers: HeaderMap::new() }
+impl Parts {
+    fn new(row: &'static Operation) -> Self {
+        let (path, query) = row.uri.split_once('?').unwrap_or((row.uri, ""));
+        Self { row, path: path.to_owned(), query: query.to_owned(), headers: HeaderMap::new() }
     }
 
-    /// Appends a label to the path. An ARN's slashes are part of it.
-    ///
-    /// # Errors
-    /// [`Failure::Invalid`] for `.` and `..`, which every URL library takes for something else than a name.
-    pub(super) fn label(mut self, field: &str, value: &str) -> Result<Self, Failure> {
-        if matches!(value, "" | "." | "..") {
-            let problem = "not an id or ARN".to_owned();
-            return Err(Failure::Invalid { field: field.to_owned(), problem });
-        }
-        self.path.push('/');
-        let _ = write!(self.path, "{}", utf8_percent_encode(value, RESERVED));
-        Ok(self)
-    }
-
-    /// Appends to the path what stands between labels.
-    pub(super) fn segment(mut self, text: &str) -> Self {
-        self.path.push_str(text);
-        self
-    }
-
-    /// Adds a query parameter.
-    pub(super) fn query(mut self, name: &str, value: Option<&str>) -> Self {
-        if let Some(value) = value {
-            if !self.query.is_empty() {
-                self.query.push('&');
+    fn add(&mut self, binding: &'static Binding, name: &str, value: &str) -> Result<(), Failure> {
+        check_value(binding, value)?;
+        match binding.place {
+            Place::Path => self.add_label(binding, value),
+            Place::Query => {
+                let separator = if self.query.is_empty() { "" } else { "&" };
+                let (name, value) = (utf8_percent_encode(name, RESERVED), utf8_percent_encode(value, RESERVED));
+                let _ = write!(self.query, "{separator}{name}={value}");
+                Ok(())
             }
-            let _ = write!(self.query, "{name}={}", utf8_percent_encode(value, RESERVED));
+            Place::Header | Place::Headers => {
+                let name =
+                    HeaderName::try_from(name).map_err(|_| invalid(binding, "not the name of an HTTP header"))?;
+                let value =
+                    HeaderValue::from_str(value).map_err(|_| invalid(binding, "not the value of an HTTP header"))?;
+                self.headers.append(name, value);
+                Ok(())
+            }
         }
-        self
     }
 
-    /// Adds a header.
-    ///
-    /// # Errors
-    /// [`Failure::Invalid`] when the value cannot stand in a header.
-    pub(super) fn header(mut self, field: &str, name: HeaderName, value: Option<&str>) -> Result<Self, Failure> {
-        if let Some(value) = value {
-            let problem = |_| "not the value of an HTTP header".to_owned();
-            let value = HeaderValue::from_str(value).map_err(problem);
-            let value = value.map_err(|problem| Failure::Invalid { field: field.to_owned(), problem })?;
-            self.headers.insert(name, value);
+    /// `{name}` is one segment, and an ARN's slashes are part of it. `{name+}` keeps slashes.
+    fn add_label(&mut self, binding: &'static Binding, value: &str) -> Result<(), Failure> {
+        if value.is_empty() {
+            return Err(invalid(binding, "required: it is part of the path of the request to Bedrock"));
         }
-        Ok(self)
+        // URL libraries and servers take these for something else than a name.
+        if value.split('/').any(|part| matches!(part, "." | "..")) {
+            return Err(invalid(binding, "not an id or ARN"));
+        }
+        let label = format!("{{{}}}", binding.name);
+        if self.path.contains(&label) {
+            self.path = self.path.replacen(&label, &utf8_percent_encode(value, RESERVED).to_string(), 1);
+        } else {
+            let parts: Vec<_> = value.split('/').map(|part| utf8_percent_encode(part, RESERVED).to_string()).collect();
+            self.path = self.path.replacen(&format!("{{{}+}}", binding.name), &parts.join("/"), 1);
+        }
+        Ok(())
     }
 
-    /// A request without a body.
-    pub(super) fn empty(self) -> RequestTemplate {
-        self.finish(Bytes::new())
-    }
-
-    /// A request with a body of JSON, or of what `content-type` says.
-    pub(super) fn body(mut self, body: Bytes) -> RequestTemplate {
-        self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        self.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        self.finish(body)
-    }
-
-    /// A request whose body is a stream of events. Its signature covers an empty body.
-    pub(super) fn event_stream(mut self) -> RequestTemplate {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.amazon.eventstream"));
-        self.finish(Bytes::new())
-    }
-
-    fn finish(mut self, body: Bytes) -> RequestTemplate {
+    fn finish(mut self, body: Bytes) -> Result<RequestTemplate, Failure> {
+        let row = self.row;
+        // A label without a value would leave its braces, or an empty segment, in the path.
+        let missing = row.request_bindings.iter().find(|b| b.place == Place::Path && self.lacks(b));
+        if let Some(binding) = missing {
+            return Err(invalid(binding, "required: it is part of the path of the request to Bedrock"));
+        }
+        if self.path.len() + self.query.len() > TARGET_LIMIT {
+            let problem = format!("its values are longer than {TARGET_LIMIT} bytes together");
+            return Err(Failure::Invalid { field: row.name.to_owned(), problem });
+        }
+        let content_type = match row.request_payload {
+            PayloadKind::None => None,
+            PayloadKind::Events => Some(HeaderValue::from_static("application/vnd.amazon.eventstream")),
+            // A model's own body is JSON unless the request says otherwise.
+            PayloadKind::Json | PayloadKind::Member | PayloadKind::Blob => {
+                self.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+                Some(HeaderValue::from_static("application/json"))
+            }
+        };
+        if let Some(content_type) = content_type {
+            self.headers.entry(CONTENT_TYPE).or_insert(content_type);
+        }
         self.headers.insert(USER_AGENT, AGENT);
+        let method = Method::from_bytes(row.method.as_bytes()).unwrap_or(Method::POST);
         let payload = PayloadHash::new(&body);
-        let Self { service, method, path, query, headers } = self;
-        RequestTemplate { service, method, path, query, headers, body, payload }
+        let Self { path, query, headers, .. } = self;
+        Ok(RequestTemplate { service: row.service, method, path, query, headers, body, payload })
+    }
+
+    fn lacks(&self, label: &Binding) -> bool {
+        self.path.contains(&format!("{{{}", label.name))
     }
 }
 
+/// Checks a value against the row's limits, so that it fits a header, a path and the log.
+fn check_value(binding: &'static Binding, value: &str) -> Result<(), Failure> {
+    // The limits of numbers are their values; Bedrock checks those.
+    let is_number = value.parse::<f64>().is_ok();
+    let limit = binding.max.filter(|_| !is_number || binding.pattern.is_some());
+    if let Some(limit) = limit
+        && value.chars().count() as f64 > limit
+    {
+        return Err(invalid(binding, &format!("longer than {limit} characters")));
+    }
+    if value.len() > BOUND_VALUE_LIMIT {
+        return Err(invalid(binding, &format!("longer than {BOUND_VALUE_LIMIT} bytes")));
+    }
+    Ok(())
+}
+
+fn invalid(binding: &Binding, problem: &str) -> Failure {
+    Failure::Invalid { field: binding.member.to_owned(), problem: problem.to_owned() }
+}
 impl RequestTemplate {
+    /// Adds a header, as the SDK adds some about itself.
+    #[cfg(test)]
+    pub(super) fn insert_header(&mut self, name: &'static str, value: &str) {
+        self.headers.insert(name, value.parse().unwrap());
+    }
+
     /// The request to `endpoint`, signed or with the API key.
     ///
     /// # Errors

@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use tower::retry::budget::TpsBudget;
 
 use super::connections::{self, ConnectionOptions, ConnectorError, IncomingBody, Pool};
-use super::endpoint::{Endpoints, Service};
+use super::endpoint::Endpoints;
 use super::failure::read_exception;
 use super::identity::{AwsConfigSource, Identity, Readiness};
 use super::request::RequestTemplate;
 use super::retry_budget::RetryBudgets;
-use super::{Body, Operation, Subject, Target, bidirectional, operation, region};
+use super::{Body, Subject, Target, bidirectional, region};
 use crate::error::{Exception, Failure};
 
 /// Where and as whom to reach Bedrock. What is not set comes from the environment, the profile and the instance, as
@@ -95,14 +95,8 @@ impl Upstream {
     ///
     /// # Errors
     /// Bedrock's exception, or why there is no response.
-    pub(crate) async fn send(
-        &self,
-        operation: &Operation,
-        target: &Target,
-        body: Bytes,
-    ) -> Result<UpstreamResponse, Failure> {
-        let template = operation::template(operation, target, body)?;
-        let response = self.with_corrected_clock(|| self.send_template(&template, &target.region)).await?;
+    pub(crate) async fn send(&self, request: &RequestTemplate, target: &Target) -> Result<UpstreamResponse, Failure> {
+        let response = self.with_corrected_clock(|| self.send_template(request, &target.region)).await?;
         let (parts, incoming) = response.into_parts();
         let body = Body::new(&parts.headers, incoming);
         Ok(UpstreamResponse { headers: parts.headers, body })
@@ -123,12 +117,14 @@ impl Upstream {
     /// As [`Upstream::send`]; [`Failure::NoHttp2`] when the endpoint cannot do it.
     pub(crate) async fn bidirectional(
         &self,
+        request: &RequestTemplate,
         target: &Target,
         input: impl Stream<Item = Bytes> + Send + 'static,
     ) -> Result<UpstreamResponse, Failure> {
         let credentials = self.identity.credentials().await?;
-        let endpoint = self.endpoints.get(Service::Runtime, &target.region).await?;
-        let opened = bidirectional::open(&endpoint, &credentials, self.identity.clock().now(), target, input).await?;
+        let endpoint = self.endpoints.get(request.service, &target.region).await?;
+        let time = self.identity.clock().now();
+        let opened = bidirectional::open(&endpoint, &credentials, time, request, &target.region, input).await?;
         let (response, input) = opened;
         // The input is on its way and cannot be sent again; the next call has the right time.
         self.corrects_clock(&response);

@@ -22,7 +22,7 @@ use super::prepare::{call_from_extensions, resolve_target};
 use super::request::require_path_member;
 use super::stream::{EventReader, ResponseStream, StreamEvent};
 use super::usage::ReportsUsage;
-use crate::bedrock::{Subject, Upstream};
+use crate::bedrock::{RequestTemplate, Subject, Upstream};
 use crate::call::{Call, Phase};
 use crate::error::Failure;
 use crate::telemetry::names;
@@ -43,6 +43,7 @@ pub(super) async fn run_bidirectional(
         let model_id = require_path_member("modelId", first.model_id.as_deref())?;
         let target = resolve_target(&call, upstream, Subject::Model(model_id), names::CHAT, Vec::new)?;
         let model_id = model_id.to_owned();
+        let request = RequestTemplate::new(&first)?;
         let input = InputChunks {
             first: chunk_bytes(&first, &model_id)?,
             model_id,
@@ -50,7 +51,7 @@ pub(super) async fn run_bidirectional(
             input_failed: Some(input_failed),
         };
         tokio::select! {
-            response = call.without_retry(upstream, &target, upstream.bidirectional(&target, input)) => response,
+            response = call.without_retry(upstream, &target, upstream.bidirectional(&request, &target, input)) => response,
             Ok(failure) = &mut input_failure => Err(failure),
         }
     };

@@ -8,14 +8,12 @@ use bedrock_grpc_schema::control::v1::{
     GetFoundationModelRequest, GetFoundationModelResponse, ListFoundationModelsRequest, ListFoundationModelsResponse,
     ListInferenceProfilesRequest, ListInferenceProfilesResponse,
 };
-use bytes::Bytes;
 use tonic::{Request, Response, Status};
 
 use super::request::{UpstreamRequest, require_path_member};
-use super::response::json_response;
 use super::unary::run_unary;
 use super::usage::ReportsUsage;
-use crate::bedrock::{Operation, Subject, Upstream};
+use crate::bedrock::{Subject, Upstream};
 use crate::error::Failure;
 use crate::telemetry::names;
 
@@ -65,10 +63,6 @@ impl UpstreamRequest for ListFoundationModelsRequest {
     fn gen_ai_operation(&self) -> &'static str {
         names::LIST_FOUNDATION_MODELS
     }
-
-    fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
-        Ok((Operation::ListFoundationModels(self), Bytes::new()))
-    }
 }
 
 impl UpstreamRequest for GetFoundationModelRequest {
@@ -80,10 +74,6 @@ impl UpstreamRequest for GetFoundationModelRequest {
     fn gen_ai_operation(&self) -> &'static str {
         names::GET_FOUNDATION_MODEL
     }
-
-    fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
-        Ok((Operation::GetFoundationModel(self.model_identifier.unwrap_or_default()), Bytes::new()))
-    }
 }
 
 impl UpstreamRequest for ListInferenceProfilesRequest {
@@ -94,13 +84,8 @@ impl UpstreamRequest for ListInferenceProfilesRequest {
     fn gen_ai_operation(&self) -> &'static str {
         names::LIST_INFERENCE_PROFILES
     }
-
-    fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
-        Ok((Operation::ListInferenceProfiles(self), Bytes::new()))
-    }
 }
 
-json_response!(ListFoundationModelsResponse, GetFoundationModelResponse, ListInferenceProfilesResponse);
 impl ReportsUsage for ListFoundationModelsResponse {}
 impl ReportsUsage for GetFoundationModelResponse {}
 impl ReportsUsage for ListInferenceProfilesResponse {}

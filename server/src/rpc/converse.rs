@@ -1,25 +1,21 @@
 //! Converse and ConverseStream.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
 
-use bedrock_grpc_schema::json;
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::{
     ConverseRequest, ConverseResponse, ConverseStreamRequest, ConverseStreamResponse, InferenceConfiguration,
 };
-use bytes::Bytes;
 use opentelemetry::{Array, KeyValue, Value};
-use prost::Message as _;
 
-use super::request::{UpstreamRequest, json_size_hint, require_path_member};
-use super::response::json_response;
+use super::request::{UpstreamRequest, require_path_member};
 use super::stream::StreamEvent;
 use super::usage::{ReportsUsage, UsageInfo};
-use crate::bedrock::{Operation, Subject};
+use crate::bedrock::Subject;
 use crate::error::Failure;
 use crate::telemetry::{self, names};
 
 macro_rules! converse_request {
-    ($request:ty, $operation:expr) => {
+    ($request:ty) => {
         impl UpstreamRequest for $request {
             fn subject(&self) -> Result<Subject<'_>, Failure> {
                 require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
@@ -34,17 +30,12 @@ macro_rules! converse_request {
                     self.guardrail_config.as_ref().and_then(|config| config.guardrail_identifier.as_deref());
                 request_attributes(self.inference_config.as_ref(), guardrail)
             }
-
-            fn into_operation(self) -> Result<(Operation, Bytes), Failure> {
-                Ok(($operation, json::encode(&self, json_size_hint(self.encoded_len()))?))
-            }
         }
     };
 }
 
-converse_request!(ConverseRequest, Operation::Converse);
-converse_request!(ConverseStreamRequest, Operation::ConverseStream);
-json_response!(ConverseResponse);
+converse_request!(ConverseRequest);
+converse_request!(ConverseStreamRequest);
 
 fn request_attributes(inference: Option<&InferenceConfiguration>, guardrail: Option<&str>) -> Vec<KeyValue> {
     let mut attributes = Vec::new();

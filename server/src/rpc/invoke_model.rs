@@ -6,23 +6,19 @@ use bedrock_grpc_schema::runtime::v1::{
     InvokeModelRequest, InvokeModelResponse, InvokeModelWithResponseStreamRequest,
     InvokeModelWithResponseStreamResponse, TokenUsage,
 };
-use bytes::Bytes;
-use http::HeaderMap;
 use memchr::memmem;
 use opentelemetry::KeyValue;
 use serde::Deserialize;
 
 use super::request::{UpstreamRequest, require_path_member};
-use super::response::UnaryResponse;
 use super::stream::StreamEvent;
 use super::usage::{ReportsUsage, UsageInfo};
-use crate::bedrock::{Operation, Subject};
-use crate::call::CallOptions;
+use crate::bedrock::Subject;
 use crate::error::Failure;
 use crate::telemetry::names;
 
 macro_rules! invoke_model_request {
-    ($request:ty, $operation:path) => {
+    ($request:ty) => {
         impl UpstreamRequest for $request {
             fn subject(&self) -> Result<Subject<'_>, Failure> {
                 require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
@@ -36,39 +32,12 @@ macro_rules! invoke_model_request {
                 let guardrail = self.guardrail_identifier.iter();
                 guardrail.map(|id| KeyValue::new(names::AWS_BEDROCK_GUARDRAIL_ID, id.clone())).collect()
             }
-
-            fn into_operation(mut self) -> Result<(Operation, Bytes), Failure> {
-                for (field, value) in [
-                    ("contentType", &self.content_type),
-                    ("accept", &self.accept),
-                    ("trace", &self.trace),
-                    ("guardrailIdentifier", &self.guardrail_identifier),
-                    ("guardrailVersion", &self.guardrail_version),
-                    ("performanceConfigLatency", &self.performance_config_latency),
-                    ("serviceTier", &self.service_tier),
-                    ("requestMetadata", &self.request_metadata),
-                ] {
-                    check_header(field, value.as_deref())?;
-                }
-                let body = self.body.take().unwrap_or_default();
-                Ok(($operation(Box::new(self)), body))
-            }
         }
     };
 }
 
-invoke_model_request!(InvokeModelRequest, Operation::InvokeModel);
-invoke_model_request!(InvokeModelWithResponseStreamRequest, Operation::InvokeModelWithResponseStream);
-
-/// Checks a member that AWS binds to an HTTP header.
-fn check_header(field: &str, value: Option<&str>) -> Result<(), Failure> {
-    match value.map(http::HeaderValue::from_str) {
-        Some(Err(_)) => {
-            Err(Failure::Invalid { field: field.to_owned(), problem: "not a valid value of an HTTP header".to_owned() })
-        }
-        _ => Ok(()),
-    }
-}
+invoke_model_request!(InvokeModelRequest);
+invoke_model_request!(InvokeModelWithResponseStreamRequest);
 
 /// Guesses the kind of operation from the model id, because the body is opaque.
 fn guess_gen_ai_operation(model_id: &str) -> &'static str {
@@ -79,18 +48,6 @@ fn guess_gen_ai_operation(model_id: &str) -> &'static str {
         names::GENERATE_CONTENT
     } else {
         names::CHAT
-    }
-}
-
-impl UnaryResponse for InvokeModelResponse {
-    fn decode(headers: &HeaderMap, body: Bytes, _: CallOptions) -> Result<Self, Failure> {
-        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Self {
-            body: Some(body),
-            content_type: header("content-type"),
-            performance_config_latency: header("x-amzn-bedrock-performanceconfig-latency"),
-            service_tier: header("x-amzn-bedrock-service-tier"),
-        })
     }
 }
 

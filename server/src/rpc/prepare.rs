@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Extensions, HeaderMap};
 use opentelemetry::KeyValue;
 use tonic::{Request, Status};
 
 use super::request::UpstreamRequest;
-use crate::bedrock::{Operation, Subject, Target, Upstream};
+use crate::bedrock::{RequestTemplate, Subject, Target, Upstream};
 use crate::call::{Call, CallOptions, CallSettings, Shutdown};
 use crate::error::Failure;
 
@@ -16,11 +15,10 @@ use crate::error::Failure;
 pub(super) struct PreparedRequest {
     pub(super) call: Arc<Call>,
     pub(super) target: Target,
-    pub(super) operation: Operation,
-    pub(super) body: Bytes,
+    pub(super) request: RequestTemplate,
 }
 
-/// Finds the call of a request, resolves its target and writes its body.
+/// Finds the call of a request, resolves its target and writes the HTTP request.
 pub(super) fn prepare_request<R: UpstreamRequest>(
     upstream: &Upstream,
     request: Request<R>,
@@ -33,11 +31,11 @@ pub(super) fn prepare_request<R: UpstreamRequest>(
             resolve_target(&call, upstream, subject, request.gen_ai_operation(), || request.span_attributes())?;
         let token = request.generate_request_token();
         call.update(|record| record.context.generated_request_token = token);
-        let (operation, body) = request.into_operation()?;
-        Ok((target, operation, body))
+        // The message is dropped then, so that only its JSON stays in memory.
+        Ok((target, RequestTemplate::new(&request)?))
     })();
     match prepared {
-        Ok((target, operation, body)) => Ok(PreparedRequest { call, target, operation, body }),
+        Ok((target, request)) => Ok(PreparedRequest { call, target, request }),
         Err(failure) => Err(call.record_failure(&failure)),
     }
 }

@@ -1,13 +1,13 @@
-//! What the gateway needs to know about a request: the resource, the span attributes, the operation and its body.
+//! What the gateway needs to know about a request beside its operation's row: the resource and the span attributes.
 
-use bytes::Bytes;
+use bedrock_grpc_schema::operation::OperationRequest;
 use opentelemetry::KeyValue;
 
-use crate::bedrock::{Operation, Subject};
+use crate::bedrock::Subject;
 use crate::error::Failure;
 
 /// A request message that becomes a request to Bedrock.
-pub(super) trait UpstreamRequest: Sized {
+pub(super) trait UpstreamRequest: OperationRequest {
     /// The resource that the call is about.
     ///
     /// # Errors
@@ -27,12 +27,6 @@ pub(super) trait UpstreamRequest: Sized {
     fn generate_request_token(&mut self) -> Option<String> {
         None
     }
-
-    /// Converts the message into the operation and its body. The message is dropped, so that only its JSON stays in memory.
-    ///
-    /// # Errors
-    /// [`Failure::Invalid`] when the message cannot be written as JSON.
-    fn into_operation(self) -> Result<(Operation, Bytes), Failure>;
 }
 
 /// Maximum length of an id or ARN in bytes. AWS's model allows no longer one. It is checked here because ids are part of
@@ -50,10 +44,4 @@ pub(super) fn require_path_member<'a>(field: &str, value: Option<&'a str>) -> Re
         Some(value) => return Ok(value),
     };
     Err(Failure::Invalid { field: field.to_owned(), problem })
-}
-
-/// The expected size of a message's JSON, from its size as protobuf. Base64 makes 4 bytes of 3, and member names and quotes
-/// add the rest. A body that needs more is copied once.
-pub(super) fn json_size_hint(encoded_len: usize) -> usize {
-    encoded_len / 2 * 3 + 512
 }

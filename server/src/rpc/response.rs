@@ -1,35 +1,29 @@
 //! How a complete response becomes a message.
 
+use bedrock_grpc_schema::operation::OperationResponse;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::usage::ReportsUsage;
 use crate::call::CallOptions;
 use crate::error::Failure;
+use crate::telemetry::count_unknown_member;
 
-/// A response message that is made from a complete response of Bedrock.
-pub(super) trait UnaryResponse: ReportsUsage + prost::Message + Sized {
-    /// Reads the message from the response's headers and body, in the form that the caller chose.
-    ///
-    /// # Errors
-    /// [`Failure::UnreadableResponse`] when the body does not fit the schema.
-    fn decode(headers: &HeaderMap, body: Bytes, options: CallOptions) -> Result<Self, Failure>;
+/// Reads a message from the body and the headers of a complete response, as the operation's row says, in the form that the
+/// caller chose. A header that cannot be read leaves its member unset.
+///
+/// # Errors
+/// [`Failure::UnreadableResponse`] when the body does not fit the schema.
+pub(super) fn decode_response<M: OperationResponse>(
+    headers: &HeaderMap,
+    body: Bytes,
+    options: CallOptions,
+) -> Result<M, Failure> {
+    let decoded = M::decode_payload(body, options.documents, count_unknown_member);
+    let mut message = decoded.map_err(Failure::UnreadableResponse)?;
+    for binding in M::OPERATION.response_bindings {
+        if let Some(value) = headers.get(binding.name).and_then(|value| value.to_str().ok()) {
+            message.set_bound(binding, binding.name, value);
+        }
+    }
+    Ok(message)
 }
-
-/// Implements [`UnaryResponse`] for messages whose body is JSON.
-macro_rules! json_response {
-    ($($response:ty),*) => {
-        $(impl crate::rpc::response::UnaryResponse for $response {
-            fn decode(
-                _: &http::HeaderMap,
-                body: bytes::Bytes,
-                options: crate::call::CallOptions,
-            ) -> Result<Self, crate::error::Failure> {
-                let unknown = crate::telemetry::count_unknown_member;
-                bedrock_grpc_schema::json::decode_with(options.documents, &body, unknown)
-                    .map_err(crate::error::Failure::UnreadableResponse)
-            }
-        })*
-    };
-}
-pub(super) use json_response;

@@ -51,11 +51,11 @@ pub(super) async fn run_stream<R: UpstreamRequest, E: StreamEvent>(
     upstream: &Upstream,
     request: Request<R>,
 ) -> Result<Response<ResponseStream<E::Message>>, Status> {
-    let PreparedRequest { call, target, operation, body } = prepare_request(upstream, request)?;
+    let PreparedRequest { call, target, request } = prepare_request(upstream, request)?;
     let timeouts = call.settings.timeouts;
     let outcome = call.with_retries(upstream, &target, async || {
         let attempt = async {
-            let response = upstream.send(&operation, &target, body.clone()).await?;
+            let response = upstream.send(&request, &target).await?;
             call.on_response_headers(&response.headers);
             let mut events = EventReader::<E>::new(Arc::clone(&call), response.body);
             let first = events.next().await?;

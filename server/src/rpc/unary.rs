@@ -1,13 +1,14 @@
 //! Calls with one response.
 
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::metadata::insert_initial_metadata;
 use super::prepare::{PreparedRequest, prepare_request};
 use super::request::UpstreamRequest;
-use super::response::UnaryResponse;
+use super::response::decode_response;
 use super::timeout::with_timeout;
-use super::usage::record_usage;
+use super::usage::{ReportsUsage, record_usage};
 use crate::bedrock::Upstream;
 use crate::error::Failure;
 
@@ -16,18 +17,21 @@ use crate::error::Failure;
 const MIN_COMPRESSED_BYTES: usize = 16 * 1024;
 
 /// Sends the request to Bedrock and returns the complete response.
-pub(super) async fn run_unary<R: UpstreamRequest, M: UnaryResponse>(
+pub(super) async fn run_unary<R: UpstreamRequest>(
     upstream: &Upstream,
     request: Request<R>,
-) -> Result<Response<M>, Status> {
-    let PreparedRequest { call, target, operation, body } = prepare_request(upstream, request)?;
+) -> Result<Response<R::Response>, Status>
+where
+    R::Response: ReportsUsage + Message,
+{
+    let PreparedRequest { call, target, request } = prepare_request(upstream, request)?;
     let outcome = call.with_retries(upstream, &target, async || {
         let attempt = async {
-            let response = upstream.send(&operation, &target, body.clone()).await?;
+            let response = upstream.send(&request, &target).await?;
             call.on_response_headers(&response.headers);
             let body = response.body.read_to_end().await?;
             call.on_first_event();
-            Ok((<M as UnaryResponse>::decode(&response.headers, body, call.options)?, response.headers))
+            Ok((decode_response::<R::Response>(&response.headers, body, call.options)?, response.headers))
         };
         with_timeout(call.settings.timeouts.response, Failure::ResponseTimeout, attempt).await
     });

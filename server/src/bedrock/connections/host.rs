@@ -75,7 +75,7 @@ impl Host {
     /// # Errors
     /// [`SendError::NotSent`] when no connection can be opened.
     pub(in crate::bedrock) async fn acquire(self: &Arc<Self>) -> Result<Lease, SendError> {
-        let receiver = {
+        let (receiver, served) = {
             let mut state = self.lock();
             if state.waiters.is_empty()
                 && let Some(lease) = self.take(&mut state)
@@ -85,9 +85,13 @@ impl Host {
             }
             let (sender, receiver) = oneshot::channel();
             state.waiters.push_back(sender);
+            let served = self.match_waiters(&mut state);
             self.open_ahead(&mut state);
-            receiver
+            (receiver, served)
         };
+        for (waiter, lease) in served {
+            let _ = waiter.send(Ok(lease));
+        }
         match receiver.await {
             Ok(Ok(lease)) => Ok(lease),
             Ok(Err(reason)) => Err(SendError::NotSent(reason.to_string())),

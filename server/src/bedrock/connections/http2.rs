@@ -263,6 +263,8 @@ impl SendBody {
             self.stream.reserve_capacity(data.len());
             let capacity = std::future::poll_fn(|cx| self.stream.poll_capacity(cx)).await;
             let capacity = match capacity {
+                // The window has changed, and there is no room yet.
+                Some(Ok(0)) => continue,
                 Some(Ok(capacity)) => capacity,
                 Some(Err(error)) => return Err(over(error.to_string())),
                 None => return Err(over("the stream is over".to_owned())),
