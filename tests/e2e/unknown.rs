@@ -43,7 +43,7 @@ async fn an_unknown_event_reaches_the_caller_unchanged() {
     assert!(stopped);
     assert_eq!(unknown.len(), 1);
     let value: serde_json::Value = serde_json::from_str(&unknown[0].json).unwrap();
-    assert_eq!(value["futureEvent"]["response"], 42);
+    assert_eq!(value["futureEvent"]["answer"], 42);
 }
 
 #[tokio::test]
