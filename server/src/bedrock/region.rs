@@ -1,10 +1,10 @@
 //! The Region of an ARN: `arn:aws:bedrock:us-west-2:123456789012:inference-profile/...`.
 
+use crate::arn::Arn;
+
 /// The Region that an id names, if it is an ARN that names one.
 pub(super) fn of_arn(id: &str) -> Option<&str> {
-    let mut parts = id.strip_prefix("arn:")?.split(':');
-    let (_partition, _service, region) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(region).filter(|region| is_region(region))
+    Arn::parse(id).map(|arn| arn.region).filter(|region| is_region(region))
 }
 
 /// Whether it has a Region's shape, as `us-gov-west-1`: it becomes part of a host name. What has not goes where ids without a

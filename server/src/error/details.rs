@@ -9,7 +9,7 @@ use tonic_types::ErrorDetails;
 use super::classification::Classification;
 use super::failure::Failure;
 use super::field::find_field_path;
-use super::redact::redact_arns;
+use super::redact::redact_message;
 use super::status::sent_request_token;
 use crate::call::{CallContext, Phase};
 
@@ -89,7 +89,7 @@ fn error_info_metadata(
             optional("http_status", e.http_status.map(|status| status.to_string()).as_deref());
         }
         optional("original_status_code", e.original_status_code.map(|c| c.to_string()).as_deref());
-        optional("resource_name", e.resource_name.as_deref().map(redact_arns).as_deref());
+        optional("resource_name", e.resource_name.as_deref().map(redact_message).as_deref());
     }
     metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
