@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use super::exception_members::ExceptionMembers;
 
 /// An exception that Bedrock sent.
 #[derive(Debug, Clone, Default)]
@@ -25,17 +25,6 @@ pub(crate) struct Exception {
     pub(crate) uses_api_key: bool,
 }
 
-/// The members of Bedrock's exceptions. Some services behind Bedrock write `Message` with a capital letter.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Members {
-    #[serde(alias = "Message")]
-    message: Option<String>,
-    original_status_code: Option<u16>,
-    original_message: Option<String>,
-    resource_name: Option<String>,
-}
-
 impl Exception {
     /// Whether a throttling is about a daily quota: "Too many tokens per day, please wait before trying again.". A retry within
     /// seconds cannot succeed.
@@ -52,7 +41,7 @@ impl Exception {
     /// leaves the members empty, because the name is enough to classify the exception.
     #[must_use]
     pub(crate) fn parse(name: Option<&str>, body: &[u8]) -> Self {
-        let members: Members = serde_json::from_slice(body).unwrap_or_default();
+        let members = ExceptionMembers::parse(body);
         Self {
             name: name.map(to_pascal_case).filter(|name| !name.is_empty()),
             message: members.message.or(members.original_message).unwrap_or_default(),
@@ -61,6 +50,7 @@ impl Exception {
             ..Self::default()
         }
     }
+
 }
 
 /// Normalizes a name. An HTTP response spells it `ThrottlingException:http://internal.amazon.com/...` or
@@ -87,12 +77,5 @@ mod tests {
             assert_eq!(Exception::parse(Some(spelling), b"").name.as_deref(), Some("ThrottlingException"));
         }
         assert_eq!(Exception::parse(Some(""), b"").name, None);
-    }
-
-    #[test]
-    fn exception_members_are_read_from_bodies_with_unknown_members() {
-        let e = Exception::parse(Some("ModelErrorException"), br#"{"Message":"m","originalStatusCode":429,"x":1}"#);
-        assert_eq!((e.message.as_str(), e.original_status_code), ("m", Some(429)));
-        assert_eq!(Exception::parse(None, b"<html>").message, "");
     }
 }
