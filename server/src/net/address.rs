@@ -1,6 +1,5 @@
 //! The address to listen on.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,17 +18,24 @@ pub(crate) enum ListenAddress {
     Systemd,
 }
 
-impl FromStr for ListenAddress {
-    type Err = Infallible;
+/// An address without a host or a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected host:port, the path of a Unix socket, or unix: and a path")]
+pub(crate) struct EmptyAddress;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+impl FromStr for ListenAddress {
+    type Err = EmptyAddress;
+
+    fn from_str(text: &str) -> Result<Self, EmptyAddress> {
         let path = text.strip_prefix("unix://").or_else(|| text.strip_prefix("unix:"));
-        Ok(match path {
-            Some(path) => Self::Unix(path.into()),
-            None if text == SYSTEMD => Self::Systemd,
-            None if text.contains('/') => Self::Unix(text.into()),
-            None => Self::Tcp(text.to_owned()),
-        })
+        match path {
+            Some("") => Err(EmptyAddress),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None if text.is_empty() => Err(EmptyAddress),
+            None if text == SYSTEMD => Ok(Self::Systemd),
+            None if text.contains('/') => Ok(Self::Unix(text.into())),
+            None => Ok(Self::Tcp(text.to_owned())),
+        }
     }
 }
 
@@ -45,7 +51,7 @@ impl fmt::Display for ListenAddress {
 
 #[cfg(test)]
 mod tests {
-    use super::ListenAddress;
+    use super::{EmptyAddress, ListenAddress};
 
     #[test]
     fn address_with_a_slash_or_unix_prefix_is_a_socket_path() {
@@ -54,5 +60,12 @@ mod tests {
         assert_eq!("unix:x.sock".parse(), Ok(ListenAddress::Unix("x.sock".into())));
         assert_eq!("unix:///run/x.sock".parse(), Ok(ListenAddress::Unix("/run/x.sock".into())));
         assert_eq!("systemd".parse(), Ok(ListenAddress::Systemd));
+    }
+
+    #[test]
+    fn address_without_a_path_or_host_is_rejected() {
+        for text in ["", "unix:", "unix://"] {
+            assert_eq!(text.parse::<ListenAddress>(), Err(EmptyAddress), "{text}");
+        }
     }
 }

@@ -1,13 +1,12 @@
 //! Bound TCP and Unix sockets.
 
 use std::future::Future;
-use std::io::{Error, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::io::Error;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use listenfd::ListenFd;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -16,23 +15,15 @@ use tower::layer::util::{Identity, Stack};
 use super::address::ListenAddress;
 use super::coalescing::{CoalescingSocket, WritePolicy};
 use super::services::Services;
+use super::unix_socket::{self, SocketFile};
 use crate::call::CallLayer;
 
 /// A bound socket.
 pub(super) enum Listener {
     /// TCP.
     Tcp(TcpListener),
-    /// A Unix socket. Its file is removed when the listener is dropped, unless systemd owns it.
+    /// A Unix socket and its file. systemd owns the file of a socket that it has bound.
     Unix(UnixListener, Option<SocketFile>),
-}
-
-/// The file of a Unix socket. It is removed on drop.
-pub(super) struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 impl Listener {
@@ -44,14 +35,8 @@ impl Listener {
         match address {
             ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             ListenAddress::Unix(path) => {
-                let listener = match UnixListener::bind(path) {
-                    Err(e) if e.kind() == ErrorKind::AddrInUse && is_stale(path).await => {
-                        std::fs::remove_file(path)?;
-                        UnixListener::bind(path)
-                    }
-                    bound => bound,
-                };
-                Ok(Self::Unix(listener?, Some(SocketFile(path.clone()))))
+                let (listener, file) = unix_socket::bind(path).await?;
+                Ok(Self::Unix(listener, Some(file)))
             }
             ListenAddress::Systemd => Self::from_systemd(),
         }
@@ -102,7 +87,12 @@ impl Listener {
                 let incoming = incoming.map_ok(|socket| CoalescingSocket::new(socket, writes.clone()));
                 server.serve_with_incoming_shutdown(services, incoming, shutdown).await
             }
-            Self::Unix(listener, _file) => {
+            Self::Unix(listener, file) => {
+                // The path is free as soon as the shutdown starts, so that a new instance can bind it while calls drain.
+                let shutdown = async move {
+                    shutdown.await;
+                    drop(file);
+                };
                 let incoming = UnixListenerStream::new(listener).then(pause_after_error);
                 let incoming = incoming.map_ok(|socket| CoalescingSocket::new(socket, writes.clone()));
                 server.serve_with_incoming_shutdown(services, incoming, shutdown).await
@@ -118,8 +108,4 @@ async fn pause_after_error<T>(accepted: std::io::Result<T>) -> std::io::Result<T
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     accepted
-}
-
-async fn is_stale(path: &Path) -> bool {
-    matches!(UnixStream::connect(path).await.map_err(|e: Error| e.kind()), Err(ErrorKind::ConnectionRefused))
 }

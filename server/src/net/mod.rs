@@ -7,6 +7,7 @@ mod health;
 mod listener;
 mod services;
 mod signals;
+mod unix_socket;
 
 pub(crate) use address::ListenAddress;
 pub(crate) use gateway::{Gateway, GatewayError, GatewaySettings};
