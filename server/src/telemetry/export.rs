@@ -65,11 +65,40 @@ fn is_endpoint_set(signal: &str) -> bool {
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
+/// The attributes of every span and metric. The operator's service name wins over ours.
 fn resource() -> Resource {
+    let variable = |name| std::env::var(name).unwrap_or_default();
     let builder = Resource::builder();
-    if std::env::var_os("OTEL_SERVICE_NAME").is_some() {
+    if is_service_named(&variable("OTEL_SERVICE_NAME"), &variable("OTEL_RESOURCE_ATTRIBUTES")) {
         builder.build()
     } else {
         builder.with_service_name(names::SCOPE).build()
+    }
+}
+
+/// Whether the operator has set a service name: by `OTEL_SERVICE_NAME`, or by `service.name` in `OTEL_RESOURCE_ATTRIBUTES`. An
+/// empty variable counts as unset.
+/// <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
+fn is_service_named(service_name: &str, resource_attributes: &str) -> bool {
+    let mut attributes = resource_attributes.split(',').filter_map(|pair| pair.split_once('='));
+    !service_name.is_empty() || attributes.any(|(key, value)| key.trim() == "service.name" && !value.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_service_named;
+
+    #[test]
+    fn service_is_named_by_either_variable_unless_it_is_empty() {
+        for (service_name, resource_attributes, expected) in [
+            ("", "", false),
+            ("gateway", "", true),
+            ("", "service.name=gateway", true),
+            ("", "deployment.environment=test, service.name = gateway", true),
+            ("", "service.name=", false),
+            ("", "service.namespace=x,a=service.name", false),
+        ] {
+            assert_eq!(is_service_named(service_name, resource_attributes), expected, "{resource_attributes}");
+        }
     }
 }
