@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 
 use super::deadline::Deadline;
 use super::lifecycle::CancelledOnDrop;
+use super::panic_guard::catch_panic;
 use super::response::{is_made_by_tonic, to_trailers, trailers_only_response};
 use crate::error::Failure;
 
@@ -108,7 +109,10 @@ impl http_body::Body for CallBody {
             return Poll::Ready(Some(Ok(to_trailers(&status))));
         }
         let Some(body) = &mut state.body else { return Poll::Ready(None) };
-        let polled = Pin::new(body).poll_frame(cx);
+        let polled = match catch_panic(|| Pin::new(body).poll_frame(cx)) {
+            Ok(polled) => polled,
+            Err(failure) => return Poll::Ready(Some(Ok(self.fail(state, &failure)))),
+        };
         if polled.is_pending() {
             state.waker = Some(cx.waker().clone());
         }
@@ -140,3 +144,6 @@ impl http_body::Body for CallBody {
         lock(&self.state).body.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use super::body::watch_body;
 use super::deadline::{Deadline, parse_grpc_timeout};
 use super::lifecycle::{Call, CancelledOnDrop};
 use super::options::{CallOptions, parse_call_options};
+use super::panic_guard::{await_response, catch_panic};
 use super::response::trailers_only_response;
 use super::settings::CallSettings;
 use super::shutdown::Shutdown;
@@ -93,12 +94,15 @@ where
             return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));
         }
         request.extensions_mut().insert(Arc::clone(&call));
-        let response = self.inner.call(request);
+        let response = catch_panic(|| self.inner.call(request));
         Box::pin(async move {
             let terminated = call.shutdown.terminated.clone();
             let response = tokio::select! {
                 biased;
-                response = response => response?,
+                response = await_response(response) => match response {
+                    Ok(response) => response?,
+                    Err(failure) => return Ok(trailers_only_response(&call, &failure)),
+                },
                 () = &mut deadline => return Ok(trailers_only_response(&call, &Failure::DeadlineExceeded)),
                 () = terminated.cancelled() => return Ok(trailers_only_response(&call, &Failure::Draining)),
             };
@@ -106,3 +110,6 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

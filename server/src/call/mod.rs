@@ -8,6 +8,7 @@ mod layer;
 mod lifecycle;
 mod method_name;
 mod options;
+mod panic_guard;
 mod record;
 mod response;
 mod retry;

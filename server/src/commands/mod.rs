@@ -19,10 +19,11 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 #[cfg(any(feature = "client", feature = "simulator"))]
 use crate::telemetry::WARNINGS_FILTER;
-use crate::telemetry::{SERVER_FILTER, start_log};
+use crate::telemetry::{SERVER_FILTER, install_panic_hook, start_log};
 
 /// Runs a command until it ends. Errors are written to the log.
 pub async fn run(cli: Cli) -> ExitCode {
+    install_panic_hook();
     match cli.command {
         Command::Serve(options) => {
             start_log(cli.log_format, SERVER_FILTER);

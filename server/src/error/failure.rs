@@ -75,6 +75,9 @@ pub(crate) enum Failure {
     /// The gateway is shutting down.
     #[error("the gateway is shutting down")]
     Draining,
+    /// The code that handled the call panicked.
+    #[error("the code that handled the call panicked; an earlier log line has the place")]
+    Panicked,
     /// The gRPC library rejected the request, or it could not encode the response.
     #[error("{}", .0.message())]
     Rpc(tonic::Status),

@@ -1,7 +1,9 @@
 //! The text of a status: short, for the caller, with what to do. Where Bedrock sent a message, it is Bedrock's.
 
+use tonic::Code;
+
 use super::failure::Failure;
-use super::redact::redact_arns;
+use super::redact::redact_message;
 use crate::call::CallContext;
 
 /// The text of the status for the caller.
@@ -15,7 +17,7 @@ pub(super) fn caller_message(failure: &Failure, context: &CallContext) -> String
         Failure::Exception(e) => {
             let text =
                 if e.message.is_empty() { e.name.as_deref().unwrap_or("Bedrock gave no reason") } else { &e.message };
-            if expose { text.to_owned() } else { redact_arns(text) }
+            if expose { text.to_owned() } else { redact_message(text) }
         }
         Failure::Invalid { .. }
         | Failure::UnknownField(_)
@@ -39,6 +41,10 @@ pub(super) fn caller_message(failure: &Failure, context: &CallContext) -> String
         Failure::DeadlineExceeded => "the deadline in grpc-timeout has expired".to_owned(),
         Failure::MalformedTimeout => "grpc-timeout must be up to eight digits and one of H, M, S, m, u, n".to_owned(),
         Failure::Draining => "this gateway is shutting down; retry at once on another connection".to_owned(),
+        Failure::Panicked => "the gateway has a bug and could not complete the call; its log has the place".to_owned(),
+        Failure::Rpc(status) if status.code() == Code::Unimplemented && status.message().is_empty() => {
+            "the gateway does not serve this method; reflection lists the services that it serves".to_owned()
+        }
         Failure::Rpc(status) => status.message().to_owned(),
     }
 }

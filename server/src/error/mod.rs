@@ -7,6 +7,7 @@ mod backoff;
 mod classification;
 mod details;
 mod exception;
+mod exception_members;
 mod failure;
 mod field;
 mod message;

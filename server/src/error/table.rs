@@ -39,6 +39,8 @@ impl Failure {
             Self::DeadlineExceeded => row(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", Retry::Never, P::None),
             Self::MalformedTimeout => row(Code::InvalidArgument, "MALFORMED_TIMEOUT", Retry::Never, P::None),
             Self::Draining => row(Code::Unavailable, "DRAINING", Retry::Never, P::After(Backoff::NONE)),
+            // The model may have run and been billed before the bug, so the caller must not retry.
+            Self::Panicked => row(Code::Internal, "GATEWAY_BUG", Retry::Never, P::Stop),
             Self::Rpc(status) => classify_tonic_status(status),
         }
     }
@@ -63,9 +65,11 @@ fn classify_exception(e: &Exception) -> Classification {
     match name {
         "ValidationException" => named(Code::InvalidArgument, Retry::Never, P::None),
         "AccessDeniedException" if e.rejects_api_key() => rejected_credentials(),
-        "AccessDeniedException" => named(Code::PermissionDenied, Retry::Never, P::None),
+        "AccessDeniedException" | "NotAuthorized" => named(Code::PermissionDenied, Retry::Never, P::None),
         "ResourceNotFoundException" => named(Code::NotFound, Retry::NextTarget, P::None),
-        "FTUFormNotFilled" | "OptInRequired" => named(Code::FailedPrecondition, Retry::Never, P::None),
+        "FTUFormNotFilled" | "OptInRequired" | "MPAgreementBeingCreated" => {
+            named(Code::FailedPrecondition, Retry::Never, P::None)
+        }
         "ThrottlingException" if e.is_daily() => named(Code::ResourceExhausted, Retry::NextTarget, P::Stop),
         "ThrottlingException" => named(Code::ResourceExhausted, Retry::Yes, P::After(Backoff::THROTTLED)),
         "ServiceQuotaExceededException" => named(Code::ResourceExhausted, Retry::NextTarget, P::Stop),
@@ -77,6 +81,11 @@ fn classify_exception(e: &Exception) -> Classification {
         "ModelErrorException" | "ModelStreamErrorException" => {
             named(model_error_code(e.original_status_code), Retry::Once, P::Stop)
         }
+        // The server ended the request, or the connection was too slow to send it. Bedrock has not run the model.
+        "RequestAbortedException" | "RequestTimeoutException" => {
+            named(Code::Unavailable, Retry::Yes, P::After(Backoff::SERVER))
+        }
+        "UnknownOperationException" => named(Code::Unimplemented, Retry::Never, P::None),
         "ConflictException" => named(Code::Aborted, Retry::Never, P::None),
         // Four of these were seen in practice. The others are Bedrock's common errors with the same meaning:
         // https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
@@ -150,3 +159,62 @@ fn classify_tonic_status(status: &tonic::Status) -> Classification {
 /// Parts of tonic's texts for messages that it cannot read (tonic 0.14, codec/decode.rs and codec/prost.rs).
 const MALFORMED: &[&str] =
     &["failed to decode", "decompress", "Missing request message", "protocol error", "Unexpected EOF"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classify(name: Option<&str>, http_status: Option<u16>) -> (Code, String, Retry) {
+        let exception = Exception { name: name.map(str::to_owned), http_status, ..Exception::default() };
+        let Classification { code, reason, retry, .. } = Failure::Exception(exception).classify();
+        (code, reason.into_owned(), retry)
+    }
+
+    #[test]
+    fn exception_without_a_name_is_classified_by_its_http_status() {
+        for (status, code, retry) in [
+            (400, Code::InvalidArgument, Retry::Never),
+            (403, Code::PermissionDenied, Retry::Never),
+            (404, Code::NotFound, Retry::NextTarget),
+            (408, Code::DeadlineExceeded, Retry::NextTarget),
+            (413, Code::InvalidArgument, Retry::Never),
+            (418, Code::Unknown, Retry::Never),
+            (429, Code::ResourceExhausted, Retry::Yes),
+            (500, Code::Internal, Retry::Once),
+            (502, Code::Unavailable, Retry::Yes),
+            (503, Code::Unavailable, Retry::Yes),
+            (504, Code::DeadlineExceeded, Retry::NextTarget),
+        ] {
+            assert_eq!(classify(None, Some(status)), (code, format!("HTTP_{status}"), retry));
+        }
+        assert_eq!(classify(None, None), (Code::Unknown, "UNNAMED".to_owned(), Retry::Never));
+    }
+
+    #[test]
+    fn exception_with_an_unknown_name_has_its_name_as_reason_and_the_code_of_its_http_status() {
+        let expected = (Code::Unavailable, "BRAND_NEW".to_owned(), Retry::Yes);
+        assert_eq!(classify(Some("BrandNewException"), Some(503)), expected);
+    }
+
+    #[test]
+    fn common_errors_of_aws_have_the_codes_of_their_meaning() {
+        for (name, status, code, reason, retry) in [
+            ("RequestExpired", 400, Code::Unavailable, "GATEWAY_CREDENTIALS", Retry::OnceRefreshed),
+            ("NotAuthorized", 400, Code::PermissionDenied, "NOT_AUTHORIZED", Retry::Never),
+            ("RequestAbortedException", 400, Code::Unavailable, "REQUEST_ABORTED", Retry::Yes),
+            ("RequestTimeoutException", 408, Code::Unavailable, "REQUEST_TIMEOUT", Retry::Yes),
+            ("UnknownOperationException", 404, Code::Unimplemented, "UNKNOWN_OPERATION", Retry::Never),
+            ("MPAgreementBeingCreated", 403, Code::FailedPrecondition, "MP_AGREEMENT_BEING_CREATED", Retry::Never),
+        ] {
+            assert_eq!(classify(Some(name), Some(status)), (code, reason.to_owned(), retry), "{name}");
+        }
+    }
+
+    #[test]
+    fn complete_response_that_cannot_be_read_must_not_be_retried_by_the_caller() {
+        let unreadable = serde_json::from_str::<u8>("[").unwrap_err().into();
+        let classification = Failure::UnreadableResponse(unreadable).classify();
+        assert_eq!(classification.pushback, Pushback::Stop);
+        assert!(!classification.is_retryable());
+    }
+}

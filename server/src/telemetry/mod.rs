@@ -5,6 +5,7 @@ mod counters;
 mod export;
 mod log;
 pub(crate) mod names;
+mod panic_hook;
 mod spans;
 mod status_name;
 mod usage;
@@ -15,4 +16,5 @@ pub(crate) use export::{Exporters, TelemetryError};
 #[cfg(any(feature = "client", feature = "simulator"))]
 pub(crate) use log::WARNINGS_FILTER;
 pub(crate) use log::{LogFormat, SERVER_FILTER, start_log};
+pub(crate) use panic_hook::install_panic_hook;
 pub(crate) use spans::CallSpans;

@@ -41,6 +41,8 @@ pub(crate) const UNKNOWN_MEMBERS: &str = "bedrock_grpc.unknown_members";
 pub(crate) const MISSING_METADATA: &str = "bedrock_grpc.missing_metadata";
 /// A gauge: calls in flight.
 pub(crate) const RUNNING_CALLS: &str = "bedrock_grpc.calls.running";
+/// A counter: panics in the gateway.
+pub(crate) const PANICS: &str = "bedrock_grpc.panics";
 pub(crate) const MEMBER: &str = "bedrock_grpc.member";
 
 // Values.
