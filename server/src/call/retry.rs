@@ -144,3 +144,6 @@ impl UsedRetries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
