@@ -81,8 +81,9 @@ async fn rejected_credentials_are_reloaded_for_the_next_call() {
         assert_eq!(reason(&status), "GATEWAY_CREDENTIALS");
     }
     let mut health = tonic_health::pb::health_client::HealthClient::new(gateway.channel().await);
-    let status = health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap().into_inner().status();
-    assert_eq!(status, tonic_health::pb::health_check_response::ServingStatus::NotServing);
+    let mut states = health.watch(tonic_health::pb::HealthCheckRequest::default()).await.unwrap().into_inner();
+    let not_serving = tonic_health::pb::health_check_response::ServingStatus::NotServing;
+    while states.message().await.unwrap().unwrap().status() != not_serving {}
 }
 
 #[tokio::test]

@@ -240,3 +240,33 @@ async fn help_and_resource_info_name_the_resource_of_the_operation() {
         assert!(!resource.resource_name.is_empty());
     }
 }
+
+#[tokio::test]
+async fn very_long_query_and_header_members_are_rejected_and_the_gateway_lives_on() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--control-plane").start().await;
+    let client = Dynamic::new(gateway.channel().await);
+    let long = "x".repeat(70_000);
+    for (operation, request, field) in [
+        ("ListAsyncInvokes", json!({"nextToken": long}), "nextToken"),
+        ("InvokeModel", json!({"modelId": "m", "body": "e30=", "accept": long}), "accept"),
+        ("InvokeModel", json!({"modelId": "m", "body": "e30=", "accept": "caf\u{e9}"}), "accept"),
+    ] {
+        let status = client.call(operation, &request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{operation}: {status:?}");
+        assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, field);
+    }
+    let mut control_plane =
+        bedrock_grpc_schema::control::v1::bedrock_service_client::BedrockServiceClient::new(gateway.channel().await);
+    let models = bedrock_grpc_schema::control::v1::ListFoundationModelsRequest {
+        by_provider: Some(long.clone()),
+        ..Default::default()
+    };
+    let status = control_plane.list_foundation_models(models).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    let profiles =
+        bedrock_grpc_schema::control::v1::ListInferenceProfilesRequest { next_token: Some(long), ..Default::default() };
+    let status = control_plane.list_inference_profiles(profiles).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    assert!(simulator.requests().is_empty());
+}

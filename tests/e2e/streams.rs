@@ -175,9 +175,10 @@ async fn a_stream_is_not_read_ahead_of_its_caller() {
     let mut stream =
         gateway.client().await.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
-    // The caller reads nothing more, so the endpoint has to wait. The windows and socket buffers hold a few megabytes.
+    // The caller reads no more, so the endpoint must wait. What it could write is in the flow-control windows and in the buffers of
+    // the sockets on the way. The kernel lets a buffer grow to 6 MB (net.ipv4.tcp_rmem), and there are two connections.
     let written = receiver.await.unwrap();
-    assert!(written < 64 << 20, "{written} bytes were taken ahead of the caller");
+    assert!(written < 16 << 20, "{written} bytes were read ahead of the caller");
 }
 
 #[tokio::test]

@@ -105,27 +105,70 @@ async fn a_failed_call_is_logged_with_its_request_id_and_reason() {
     assert_eq!(line["request_id"], info(&status, "aws_request_id"));
 }
 
-#[tokio::test]
-async fn content_and_credentials_are_in_no_log_at_any_level() {
+/// Calls a gateway that logs everything, and returns its log.
+async fn log_at_trace_level(credentials: &[(&str, &str)]) -> String {
     let simulator = simulator().await;
-    let gateway = Gateway::builder(&simulator)
-        .env("RUST_LOG", "trace")
-        .env("AWS_SECRET_ACCESS_KEY", "a-secret-key")
-        .env("AWS_SESSION_TOKEN", "a-session-token")
-        .env("AWS_BEARER_TOKEN_BEDROCK", "an-api-key")
-        .start()
-        .await;
+    let builder = Gateway::builder(&simulator).env("RUST_LOG", "trace");
+    let gateway = credentials.iter().fold(builder, |builder, (name, value)| builder.env(name, *value)).start().await;
     let mut client = gateway.client().await;
     client.converse(converse("demo.model", "zebrafish")).await.unwrap();
     let mut stream = client.converse_stream(converse_stream("demo.model", "zebrafish")).await.unwrap().into_inner();
     while stream.message().await.unwrap().is_some() {}
     client.converse(converse("fault.validation", "zebrafish")).await.unwrap_err();
     gateway.call_line(|line| line["status"] == "INVALID_ARGUMENT").await;
-    let log = gateway.log.text();
-    assert!(log.len() > 10_000, "the libraries' lines are not there");
-    for secret in ["zebrafish", "a-secret-key", "a-session-token", "an-api-key"] {
+    let header =
+        if credentials.iter().any(|(name, _)| name.contains("BEARER")) { "Bearer " } else { "AWS4-HMAC-SHA256" };
+    let sent = simulator.requests();
+    assert!(sent.iter().all(|r| r.headers["authorization"].to_str().unwrap().starts_with(header)), "other credentials");
+    gateway.log.text()
+}
+
+fn assert_not_in_log(log: &str, secrets: &[&str]) {
+    assert!(log.len() > 10_000, "the lines of the libraries are missing");
+    for secret in secrets {
         assert!(!log.contains(secret), "{}", log.lines().find(|line| line.contains(secret)).unwrap_or_default());
     }
+}
+
+#[tokio::test]
+async fn prompts_and_signing_credentials_are_not_in_the_log_at_any_level() {
+    let credentials = [("AWS_SECRET_ACCESS_KEY", "a-secret-key"), ("AWS_SESSION_TOKEN", "a-session-token")];
+    assert_not_in_log(&log_at_trace_level(&credentials).await, &["zebrafish", "a-secret-key", "a-session-token"]);
+}
+
+#[tokio::test]
+async fn prompts_and_api_keys_are_not_in_the_log_at_any_level() {
+    let credentials = [("AWS_BEARER_TOKEN_BEDROCK", "an-api-key")];
+    assert_not_in_log(&log_at_trace_level(&credentials).await, &["zebrafish", "an-api-key"]);
+}
+
+#[tokio::test]
+async fn service_name_of_the_operator_wins_over_the_default() {
+    for (variables, expected) in [
+        (&[][..], "bedrock-grpc"),
+        (&[("OTEL_SERVICE_NAME", "")][..], "bedrock-grpc"),
+        (&[("OTEL_SERVICE_NAME", "by-name")][..], "by-name"),
+        (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=by-attribute")][..], "by-attribute"),
+    ] {
+        let simulator = simulator().await;
+        let collector = Collector::start().await;
+        let builder = Gateway::builder(&simulator)
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
+            .env("OTEL_BSP_SCHEDULE_DELAY", "50");
+        let gateway = variables.iter().fold(builder, |builder, (name, value)| builder.env(name, *value)).start().await;
+        gateway.client().await.converse(converse("demo.model", "Hi")).await.unwrap();
+        collector.span(|_| true).await;
+        assert_eq!(attribute(&collector.resource(), "service.name"), expected, "{variables:?}");
+    }
+}
+
+#[tokio::test]
+async fn path_that_the_schema_does_not_have_is_not_a_span_name() {
+    let (_simulator, collector, gateway) = traced().await;
+    raw::ended(raw::raw(&gateway, "/bedrock.anything/anything", &[], b"").await).await;
+    let span = collector.span(|_| true).await;
+    assert_eq!((span.name.as_str(), attribute(&span.attributes, "rpc.method").as_str()), ("_OTHER", "_OTHER"));
+    assert_eq!(gateway.call_line(|_| true).await["rpc"], "_OTHER");
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! Listening, reflection, raw HTTP/2, and shutdown.
 
 use std::future::Future as _;
+use std::time::Duration;
 
 use prost::Message as _;
 use tokio::net::{TcpStream, UnixStream};
@@ -57,6 +58,7 @@ async fn statuses_made_by_tonic_get_details() {
     ] {
         let status = raw::ended(raw::raw(&gateway, path, &[], message).await).await.status;
         assert_eq!((status.code(), crate::fixture::reason(&status).as_str()), (code, reason), "{path}");
+        assert!(!status.message().is_empty(), "{path} has no message");
     }
     assert!(simulator.requests().is_empty());
 }
@@ -125,19 +127,63 @@ async fn a_unix_socket_serves_and_a_stale_one_is_replaced() {
     assert!(!path.exists());
 }
 
+/// Starts `serve` with this address, which must fail, and returns the output.
+async fn failed_start(listen: &str) -> String {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
+        .args(["serve", "--listen", listen])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(20), output).await.expect("it started").unwrap();
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 #[tokio::test]
-async fn an_address_in_use_is_reported_and_fails() {
+async fn address_in_use_is_an_error_at_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
-        .args(["serve", "--listen", &address])
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .await
-        .unwrap();
-    assert!(!output.status.success());
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("cannot listen on") && log.contains(&address), "{log}");
+    let error = failed_start(&address).await;
+    assert!(error.contains("cannot listen on") && error.contains(&address), "{error}");
+}
+
+#[tokio::test]
+async fn regular_file_at_the_path_of_the_socket_is_an_error_at_start_and_is_kept() {
+    let path = std::env::temp_dir().join(format!("bedrock-grpc-{}.txt", std::process::id()));
+    std::fs::write(&path, "precious").unwrap();
+    let error = failed_start(path.to_str().unwrap()).await;
+    assert!(error.contains("cannot listen on") && error.contains("not a socket"), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test]
+async fn empty_socket_path_is_an_error_at_start() {
+    let error = failed_start("unix:").await;
+    assert!(error.contains("--listen") && error.contains("path of a Unix socket"), "{error}");
+}
+
+#[tokio::test]
+async fn new_instance_takes_over_the_unix_socket_while_the_old_one_drains() {
+    let simulator = simulator().await;
+    let path = std::env::temp_dir().join(format!("bedrock-grpc-{}-restart.sock", std::process::id()));
+    let listen = path.to_str().unwrap();
+    let start = || Gateway::builder(&simulator).env("BEDROCK_GRPC_LISTEN", listen).start();
+    let mut old = start().await;
+    let client = bedrock_grpc_client::Client::connect(format!("unix:{listen}")).await.unwrap();
+    let mut stream = client.converse_stream(converse_stream("fault.stall.after.2", "Hi")).await.unwrap();
+    stream.next_event().await.unwrap().unwrap();
+    old.terminate();
+    // The old instance removes its file when the drain starts, while its stream still runs.
+    while path.exists() {
+        tokio::task::yield_now().await;
+    }
+    let new = start().await;
+    drop((stream, client));
+    assert!(old.process.wait().await.unwrap().success());
+    let client = bedrock_grpc_client::Client::connect(format!("unix:{listen}")).await.unwrap();
+    client.converse(converse("demo.model", "Hi")).await.unwrap();
+    drop(new);
 }
 
 #[tokio::test]
