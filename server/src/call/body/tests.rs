@@ -16,6 +16,7 @@ use tonic::{Code, Status};
 
 use super::{CancelledOnDrop, Deadline, watch_body};
 use crate::call::lifecycle::Call;
+use crate::call::options::CallOptions;
 use crate::call::{CallSettings, Shutdown};
 
 /// A body whose frames the test sends. The test sees when it is dropped.
@@ -41,7 +42,8 @@ struct Watched {
 fn watched(deadline: Option<Duration>) -> Watched {
     let shutdown = Shutdown::default();
     let deadline = deadline.map(|timeout| Instant::now() + timeout);
-    let call = Call::start("", &HeaderMap::new(), CallSettings::default(), shutdown.clone(), deadline);
+    let call =
+        Call::start("", &HeaderMap::new(), CallSettings::default(), shutdown.clone(), deadline, CallOptions::default());
     let (frames, receiver) = mpsc::channel(8);
     let response = http::Response::new(Body::new(ChannelBody(receiver)));
     let guard = CancelledOnDrop(Arc::clone(&call));

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::MAX_RETRY_DELAY;
 use crate::bedrock::{Settings, Subject, Upstream};
 use crate::call::lifecycle::Call;
+use crate::call::options::CallOptions;
 use crate::call::{CallSettings, Shutdown};
 use crate::error::{Exception, Failure};
 
@@ -27,7 +28,7 @@ async fn upstream() -> Upstream {
 
 fn call(timeout: Option<Duration>) -> Arc<Call> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    Call::start("", &HeaderMap::new(), CallSettings::default(), Shutdown::default(), deadline)
+    Call::start("", &HeaderMap::new(), CallSettings::default(), Shutdown::default(), deadline, CallOptions::default())
 }
 
 fn exception(name: &str) -> Failure {
