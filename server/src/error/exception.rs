@@ -50,7 +50,6 @@ impl Exception {
             ..Self::default()
         }
     }
-
 }
 
 /// Normalizes a name. An HTTP response spells it `ThrottlingException:http://internal.amazon.com/...` or

@@ -24,6 +24,7 @@ async fn upstream() -> Upstream {
         ..Settings::default()
     })
     .await
+    .unwrap()
 }
 
 fn call(timeout: Option<Duration>) -> Arc<Call> {
