@@ -54,3 +54,7 @@ deny:
 # What CI runs: everything, or the named steps
 ci *steps:
     .ci/run {{ steps }}
+
+# Packages of the server in target/packages: all that this machine can make, or the kinds named (tarball wheel npm deb sbom)
+package *kinds:
+    deploy/packages/package {{ kinds }}
