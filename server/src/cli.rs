@@ -76,6 +76,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, env = "BEDROCK_GRPC_GRACE")]
     pub(crate) grace: Duration,
 
+    /// Report load to clients that balance by it (ORCA, as weighted_round_robin does): the number of running calls that is full
+    /// load. Without it nothing is reported.
+    #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u32).range(1..), env = "BEDROCK_GRPC_LOAD_REPORT_CAPACITY")]
+    pub(crate) load_report_capacity: Option<u32>,
+
     /// Maximum time until the first event of a stream.
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     pub(crate) first_event_timeout: Duration,

@@ -130,7 +130,7 @@ deploy_run() {
   [[ -x $gateway ]] || { echo "there is no $gateway"; return 1; }
   venv envoy tests/deploy/envoy/requirements.txt
   local script
-  for script in systemd.py envoy/proxy.py envoy/tls.py envoy/kill.py; do
+  for script in systemd.py envoy/proxy.py envoy/tls.py envoy/kill.py orca/orca.py; do
     echo "--- $script"
     "$tools/envoy/bin/python" "tests/deploy/$script"
   done

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use super::deadline::Deadline;
 use super::lifecycle::CancelledOnDrop;
 use super::panic_guard::catch_panic;
+use super::load_report::LoadReporter;
 use super::response::{is_made_by_tonic, to_trailers, trailers_only_response};
 use crate::error::Failure;
 
@@ -22,6 +23,7 @@ pub(super) fn watch_body(
     guard: CancelledOnDrop,
     response: http::Response<Body>,
     deadline: Deadline,
+    load: Option<LoadReporter>,
 ) -> http::Response<Body> {
     let call = &guard.0;
     if let Some(status) = Status::from_header_map(response.headers()) {
@@ -33,7 +35,7 @@ pub(super) fn watch_body(
         call.finish(status.code());
         return response;
     }
-    response.map(|body| Body::new(CallBody::new(body, guard, deadline)))
+    response.map(|body| Body::new(CallBody::new(body, guard, deadline, load)))
 }
 
 /// A response body with a watch task. The body owns the task. HTTP/2 does not poll a body while the caller reads nothing, so
@@ -42,6 +44,7 @@ struct CallBody {
     state: Arc<Mutex<BodyState>>,
     guard: CancelledOnDrop,
     watch: JoinHandle<()>,
+    load: Option<LoadReporter>,
 }
 
 struct BodyState {
@@ -54,7 +57,7 @@ struct BodyState {
 }
 
 impl CallBody {
-    fn new(body: Body, guard: CancelledOnDrop, deadline: Deadline) -> Self {
+    fn new(body: Body, guard: CancelledOnDrop, deadline: Deadline, load: Option<LoadReporter>) -> Self {
         let state = Arc::new(Mutex::new(BodyState { body: Some(body), pending_status: None, waker: None }));
         let (watched, call) = (Arc::clone(&state), Arc::clone(&guard.0));
         let watch = tokio::spawn(async move {
@@ -72,7 +75,7 @@ impl CallBody {
                 }
             }
         });
-        Self { state, guard, watch }
+        Self { state, guard, watch, load }
     }
 
     /// Finishes the call with the status that the response itself ended with.
@@ -118,10 +121,14 @@ impl http_body::Body for CallBody {
         }
         Poll::Ready(match ready!(polled) {
             Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
-                Ok(trailers) => match Status::from_header_map(&trailers) {
+                Ok(mut trailers) => match Status::from_header_map(&trailers) {
                     Some(status) if is_made_by_tonic(&status) => self.fail(state, &Failure::Rpc(status)),
                     status => {
                         self.finish(state, &status.unwrap_or_else(|| Status::new(Code::Unknown, "")));
+                        if let Some(load) = &self.load {
+                            let usage = self.guard.0.update(|record| record.usage.clone());
+                            load.insert_report(usage.as_ref(), &mut trailers);
+                        }
                         Frame::trailers(trailers)
                     }
                 },

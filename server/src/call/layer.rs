@@ -12,6 +12,7 @@ use tower::{Layer, Service};
 use super::body::watch_body;
 use super::deadline::{Deadline, parse_grpc_timeout};
 use super::lifecycle::{Call, CancelledOnDrop};
+use super::load_report::LoadReporter;
 use super::options::{CallOptions, parse_call_options};
 use super::panic_guard::{await_response, catch_panic};
 use super::response::trailers_only_response;
@@ -25,13 +26,14 @@ use crate::error::Failure;
 pub(crate) struct CallLayer {
     settings: CallSettings,
     shutdown: Shutdown,
+    load: Option<LoadReporter>,
 }
 
 impl CallLayer {
-    /// A layer that applies `settings` to every call and ends the calls by `shutdown`.
+    /// A layer that applies `settings` to every call, ends the calls by `shutdown`, and reports `load` in their trailers.
     #[must_use]
-    pub(crate) fn new(settings: CallSettings, shutdown: Shutdown) -> Self {
-        Self { settings, shutdown }
+    pub(crate) fn new(settings: CallSettings, shutdown: Shutdown, load: Option<LoadReporter>) -> Self {
+        Self { settings, shutdown, load }
     }
 }
 
@@ -39,7 +41,7 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService { inner, settings: self.settings, shutdown: self.shutdown.clone() }
+        CallService { inner, settings: self.settings, shutdown: self.shutdown.clone(), load: self.load.clone() }
     }
 }
 
@@ -50,11 +52,12 @@ pub(crate) struct CallService<S> {
     inner: S,
     settings: CallSettings,
     shutdown: Shutdown,
+    load: Option<LoadReporter>,
 }
 
 /// Path prefixes of services that never call Bedrock. They have no record and no log line. They also serve while the gateway
 /// drains, and their streams (a health watch never ends by itself) end when the gateway terminates.
-const UNTRACKED_SERVICES: &[&str] = &["/grpc.health.", "/grpc.reflection."];
+const UNTRACKED_SERVICES: &[&str] = &["/grpc.health.", "/grpc.reflection.", "/xds.service.orca."];
 
 impl<S> Service<http::Request<Body>> for CallService<S>
 where
@@ -93,6 +96,7 @@ where
         if let Some(failure) = rejection {
             return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));
         }
+        let load = self.load.clone();
         request.extensions_mut().insert(Arc::clone(&call));
         let response = catch_panic(|| self.inner.call(request));
         Box::pin(async move {
@@ -106,7 +110,7 @@ where
                 () = &mut deadline => return Ok(trailers_only_response(&call, &Failure::DeadlineExceeded)),
                 () = terminated.cancelled() => return Ok(trailers_only_response(&call, &Failure::Draining)),
             };
-            Ok(watch_body(guard, response, deadline))
+            Ok(watch_body(guard, response, deadline, load))
         })
     }
 }

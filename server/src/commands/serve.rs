@@ -55,12 +55,13 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         expose_upstream_messages: options.expose_upstream_messages,
     };
     let services = ServiceSettings { control_plane: options.control_plane, compress_streams: options.compress_streams };
-    let ServeOptions { listen, region, upstream_ca, grace, max_write_delay, connections, .. } = options;
+    let ServeOptions { listen, region, upstream_ca, grace, max_write_delay, load_report_capacity, connections, .. } =
+        options;
     let upstream_ca = upstream_ca.map(read_certificates).transpose()?;
     let connections = connections.into_options();
     let settings = Settings { region, upstream_ca, connections, ..Settings::default() };
     let upstream = Arc::new(Upstream::load(settings).await?);
-    let settings = GatewaySettings { listen, calls, grace, services, max_write_delay };
+    let settings = GatewaySettings { listen, calls, grace, services, max_write_delay, load_report_capacity };
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
     // The gateway serves already. Whoever waits for this line finds it ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;

@@ -12,7 +12,7 @@ use super::health::HealthReport;
 use super::listener::Listener;
 use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
 use crate::bedrock::Upstream;
-use crate::call::{CallLayer, CallSettings, Shutdown};
+use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
 use crate::telemetry::observe_running_calls;
 
 /// Time between two keepalive pings on a silent connection. Without them a caller whose machine has died would keep its
@@ -35,6 +35,8 @@ pub(crate) struct GatewaySettings {
     pub(crate) services: ServiceSettings,
     /// Maximum time for which data to callers is held to be sent together, when many calls run.
     pub(crate) max_write_delay: Duration,
+    /// The number of running calls that is full load. With it the gateway reports its load to clients (ORCA).
+    pub(crate) load_report_capacity: Option<u32>,
 }
 
 /// A gateway that listens. Dropping it ends all calls at once. [`Gateway::shutdown`] lets running calls finish.
@@ -77,17 +79,19 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Listen`] when the address is in use or not allowed.
     pub(crate) async fn start(settings: GatewaySettings, upstream: Arc<Upstream>) -> Result<Self, GatewayError> {
-        let GatewaySettings { listen: address, calls, grace, services, max_write_delay } = settings;
+        let GatewaySettings { listen: address, calls, grace, services, max_write_delay, load_report_capacity } =
+            settings;
         let listener = Listener::bind(&address).await.map_err(|source| GatewayError::Listen { address, source })?;
         let address = listener.address();
         let (health, health_service) = HealthReport::start(Arc::clone(&upstream), RUNTIME_SERVICE).await;
-        let services = Services::new(services, upstream, health_service)?;
         let shutdown = Shutdown::default();
+        let load = load_report_capacity.map(|calls| LoadReporter::new(calls, shutdown.running.clone()));
+        let services = Services::new(services, upstream, health_service, load.clone())?;
         observe_running_calls(shutdown.running.clone());
         let server = Server::builder()
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .layer(CallLayer::new(calls, shutdown.clone()));
+            .layer(CallLayer::new(calls, shutdown.clone(), load));
         let writes = WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay };
         let draining = shutdown.draining.clone().cancelled_owned();
         let server = tokio::spawn(listener.serve(server, services, writes, draining));

@@ -5,6 +5,7 @@ mod coalescing;
 mod gateway;
 mod health;
 mod listener;
+mod load_service;
 mod services;
 mod signals;
 mod unix_socket;

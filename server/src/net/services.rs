@@ -18,7 +18,9 @@ use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::Service;
 
+use super::load_service::LoadService;
 use crate::bedrock::Upstream;
+use crate::call::LoadReporter;
 use crate::limits::MAX_MESSAGE_BYTES;
 use crate::rpc::{ControlPlane, Runtime};
 
@@ -66,7 +68,7 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// Builds the services.
+    /// Builds the services. `load` adds the service of load reports.
     ///
     /// # Errors
     /// When reflection cannot read the schema.
@@ -74,6 +76,7 @@ impl Services {
         settings: ServiceSettings,
         upstream: Arc<Upstream>,
         health: HealthServer<impl Health>,
+        load: Option<LoadReporter>,
     ) -> Result<Self, tonic_reflection::server::Error> {
         let mut names = vec![RUNTIME_SERVICE, HEALTH, REFLECTION_V1, REFLECTION_V1ALPHA];
         let runtime = BedrockRuntimeServiceServer::new(Runtime::new(Arc::clone(&upstream)));
@@ -82,6 +85,9 @@ impl Services {
             names.push(control_plane::SERVICE_NAME);
             let service = BedrockServiceServer::new(ControlPlane::new(upstream));
             others = others.add_service(with_message_settings!(service));
+        }
+        if let Some(load) = load {
+            others = others.add_service(LoadService(load));
         }
         let others = others
             .add_service(with_message_settings!(reflection(&names).build_v1()?))

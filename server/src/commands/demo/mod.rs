@@ -60,6 +60,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         grace: GRACE,
         services: ServiceSettings { control_plane: true, compress_streams: false },
         max_write_delay: Duration::ZERO,
+        load_report_capacity: None,
     };
     let gateway = Gateway::start(settings, Arc::new(upstream)).await?;
     screen.print_title("bedrock-grpc demo")?;
