@@ -201,3 +201,42 @@ impl<'de> Visitor<'de> for AnySeed {
         Ok(value(Kind::StructValue(Struct { fields })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The JSON that a map of documents is written as.
+    fn write(values: &Values, text: Option<&str>) -> Result<String, String> {
+        let mut json = Vec::new();
+        let mut serializer = serde_json::Serializer::new(&mut json);
+        let mut map = Serializer::serialize_map(&mut serializer, None).unwrap();
+        write_map("fields", "fieldsJson", values, text, &mut map).map_err(|e| e.to_string())?;
+        SerializeMap::end(map).unwrap();
+        Ok(String::from_utf8(json).unwrap())
+    }
+
+    fn read(documents: DocumentForm, json: &str) -> (Values, Option<String>) {
+        let mut reader = Reader::new(documents);
+        read_map(&mut serde_json::Deserializer::from_str(json), &mut reader).unwrap()
+    }
+
+    #[test]
+    fn map_of_documents_is_read_and_written_in_both_forms() {
+        let text = r#"{"b":{"z":1, "a":2},"a":[1.50]}"#;
+        let (values, exact) = read(DocumentForm::Text, text);
+        assert_eq!((values.len(), exact.as_deref()), (0, Some(text)));
+        assert_eq!(write(&values, exact.as_deref()).unwrap(), format!(r#"{{"fields":{text}}}"#));
+        let (values, exact) = read(DocumentForm::Value, text);
+        assert_eq!((values.len(), exact), (2, None));
+        assert_eq!(write(&values, None).unwrap(), r#"{"fields":{"a":[1.5],"b":{"a":2,"z":1}}}"#);
+        assert_eq!(write(&Values::new(), None).unwrap(), "{}");
+    }
+
+    #[test]
+    fn map_of_documents_with_both_forms_or_text_that_is_not_json_is_rejected() {
+        let (values, _) = read(DocumentForm::Value, r#"{"a":1}"#);
+        assert!(write(&values, Some("{}")).unwrap_err().contains("`fields` is set too"));
+        assert!(write(&Values::new(), Some("{")).unwrap_err().contains("not valid JSON"));
+    }
+}

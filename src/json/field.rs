@@ -142,3 +142,31 @@ impl<T: AwsJson> Serialize for Json<'_, T> {
         self.0.write(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Timestamp;
+
+    use super::*;
+
+    fn write<F: Field>(field: &F) -> Result<String, String> {
+        serde_json::to_string(&FieldJson(field)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn every_type_has_one_codec_in_a_field_a_list_and_a_map() {
+        let time = Timestamp { seconds: 0, nanos: 0 };
+        assert_eq!(write(&vec![time]).unwrap(), r#"["1970-01-01T00:00:00Z"]"#);
+        assert_eq!(
+            write(&BTreeMap::from([("a".to_owned(), bytes::Bytes::from_static(b"\0"))])).unwrap(),
+            r#"{"a":"AA=="}"#
+        );
+        for error in [write(&Some(f32::NAN)), write(&vec![1.0, f64::INFINITY])] {
+            assert!(error.unwrap_err().contains("no form in JSON"));
+        }
+        let mut reader = Reader::new(Default::default());
+        let numbers: Vec<i32> =
+            Field::read(&mut serde_json::Deserializer::from_str("[1, 2.0, null]"), &mut reader).unwrap();
+        assert_eq!(numbers, [1, 2]);
+    }
+}

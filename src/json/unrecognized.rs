@@ -73,6 +73,10 @@ pub(super) fn write_members<M: SerializeMap>(
     if let Some((name, _)) = members.iter().find(|(name, _)| is_taken(name)) {
         return reject(map, &format!("the member `{name}` has its own field; set that field alone"));
     }
+    let is_repeated = |(i, (name, _)): &(usize, &(String, &RawValue))| members.iter().take(*i).any(|m| m.0 == *name);
+    if let Some((_, (name, _))) = members.iter().enumerate().find(is_repeated) {
+        return reject(map, &format!("the member `{name}` is there twice"));
+    }
     members.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 

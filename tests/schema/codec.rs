@@ -117,6 +117,10 @@ fn an_invalid_request_is_rejected_with_the_path_of_the_field() {
             })),
             "messages[0].content[1].toolUse.unrecognized",
         ),
+        (
+            ConverseRequest { unrecognized: Some(unrecognized(r#"{"a":1,"a":2}"#)), ..Default::default() },
+            "unrecognized",
+        ),
         (ConverseRequest { unrecognized: Some(unrecognized("")), ..Default::default() }, "unrecognized"),
         (
             ConverseRequest {
