@@ -1,4 +1,4 @@
-"""Comments of the .proto files: those that people wrote, and factual ones where there are none.
+"""Comments of the .proto files: those that people wrote, and factual ones for the rest.
 
 People write into `docs/SERVICE.toml`: a table for each message, a key for each member of AWS, `_` for the message itself.
 AWS's prose is never copied.

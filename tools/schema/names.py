@@ -14,7 +14,7 @@ SCALARS = {
     "document": "google.protobuf.Value",
 }
 
-# The module of the codec that a type needs. A type that is not here needs none.
+# The module of the codec that a type needs. Other types need no codec.
 CODECS = {
     "int32": "integer",
     "int64": "integer",

@@ -32,8 +32,8 @@ type Document struct {
 	// A JSON object, as text. Each value stands as Bedrock or the caller wrote it: key order, 64-bit integers and the
 	// spelling of numbers are kept.
 	//
-	// In a request it must be an object. It must not name a member that the schema knows: set that member's own field.
-	// In a union it must have exactly one member.
+	// In a request it must be an object. It must not name a member whose own field is set, or that AWS has outside of the
+	// body. In a union it must have exactly one member.
 	Json          string `protobuf:"bytes,1,opt,name=json,proto3" json:"json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
