@@ -10,6 +10,8 @@ mod call;
 mod cli;
 mod commands;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod limits;
 mod net;
 mod rpc;

@@ -24,8 +24,12 @@ mod upstream;
 
 pub(crate) use body::Body;
 pub(crate) use connections::{ConnectionOptions, ConnectorError};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use event_stream::FrameReader;
 pub(crate) use frames::{Frame, Frames};
 pub(crate) use identity::Readiness;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use region::of_arn as region_of_arn;
 pub(crate) use request::RequestTemplate;
 pub(crate) use upstream::{Settings, Upstream};
 

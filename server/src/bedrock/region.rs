@@ -3,7 +3,7 @@
 use crate::arn::Arn;
 
 /// The Region that an id names, if it is an ARN that names one.
-pub(super) fn of_arn(id: &str) -> Option<&str> {
+pub(crate) fn of_arn(id: &str) -> Option<&str> {
     Arn::parse(id).map(|arn| arn.region).filter(|region| is_region(region))
 }
 

@@ -19,3 +19,5 @@ mod table;
 pub(crate) use classification::Retry;
 pub(crate) use exception::Exception;
 pub(crate) use failure::Failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use redact::redact_message;

@@ -12,7 +12,7 @@ const NAME: &str = "<name>";
 
 /// Redacts every ARN, also a percent-encoded one, and every account id outside ARNs:
 /// `arn:aws:sts::123456789012:assumed-role/Admin/me` -> `arn:aws:sts::<account>:assumed-role/<name>`.
-pub(super) fn redact_message(message: &str) -> String {
+pub(crate) fn redact_message(message: &str) -> String {
     let mut redacted = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(start) = find_arn(rest) {
