@@ -3,8 +3,7 @@
 
 use bedrock_grpc_client::build::user;
 use bedrock_grpc_client::v1::ConverseRequest;
-use bedrock_grpc_client::vocabulary::reason;
-use bedrock_grpc_client::{Client, Error, RetryPolicy};
+use bedrock_grpc_client::{Client, Error, ErrorReason, RetryPolicy};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -15,7 +14,9 @@ async fn main() -> Result<(), Error> {
 
     match client.converse(request).await {
         Ok(response) => println!("{:?}", response.request_id()),
-        Err(error) if error.reason() == Some(reason::VALIDATION) => println!("{:?}", error.field_violations()),
+        Err(error) if error.known_reason() == Some(ErrorReason::Validation) => {
+            println!("{:?}", error.field_violations())
+        }
         Err(error) if error.is_retryable() => println!("{error}\nretry in {:?}", error.retry_delay()),
         Err(error) => println!("{error}\nBedrock's request ID is {:?}", error.request_id()),
     }

@@ -106,12 +106,12 @@
 //! The gateway and the client have retried what can be retried. The error says whether and when another attempt can help.
 //!
 //! ```no_run
-//! use bedrock_grpc_client::{Client, v1::ConverseRequest, vocabulary::reason};
+//! use bedrock_grpc_client::{Client, ErrorReason, v1::ConverseRequest};
 //!
 //! # async fn example(client: Client, request: ConverseRequest) {
 //! if let Err(error) = client.converse(request).await {
-//!     match error.reason() {
-//!         Some(reason::VALIDATION) => eprintln!("{} {:?}", error.message(), error.field_violations()),
+//!     match error.known_reason() {
+//!         Some(ErrorReason::Validation) => eprintln!("{} {:?}", error.message(), error.field_violations()),
 //!         _ if error.is_retryable() => eprintln!("retry in {:?}", error.retry_delay()),
 //!         _ => eprintln!("{error}; Bedrock's request ID is {:?}", error.request_id()),
 //!     }
@@ -161,6 +161,7 @@ pub mod vocabulary;
 
 /// The messages of the catalog of models.
 pub use bedrock_grpc_schema::control::v1 as control;
+pub use bedrock_grpc_schema::errors::v1::ErrorReason;
 pub use bedrock_grpc_schema::runtime::v1;
 /// One event of a streamed response: `message_start`, `content_block_delta` and so on.
 pub use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;

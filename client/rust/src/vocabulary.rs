@@ -3,8 +3,6 @@
 //! They are `string` fields in the schema, because AWS often adds values (AIP-126). A response may contain a value that is
 //! not listed here, and a request may too. The comment of each field explains its values.
 
-pub mod reason;
-
 /// Modules of string constants. A test compares them with the schema's comments.
 macro_rules! vocabularies {
     ($($(#[$module_doc:meta])* $module:ident { $($(#[$doc:meta])* $name:ident = $value:literal,)* })*) => {

@@ -7,6 +7,7 @@ mod tests;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bedrock_grpc_schema::errors::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, ErrorInfo, FieldViolation, QuotaViolation};
 
@@ -78,9 +79,15 @@ impl Error {
         }
     }
 
-    /// The reason in `google.rpc.ErrorInfo`: the name of Bedrock's exception or of the gateway's own error in
-    /// UPPER_SNAKE_CASE, for example `THROTTLING`. [`vocabulary::reason`](crate::vocabulary::reason) lists the reasons.
-    /// `None` if the error does not come from the gateway.
+    /// The reason as a value of the schema's enum, to match on. `None` if the error does not come from the gateway, or if the
+    /// gateway is newer than this client and the reason is not in its enum; [`reason`](Self::reason) has the name then.
+    #[must_use]
+    pub fn known_reason(&self) -> Option<ErrorReason> {
+        ErrorReason::from_str_name(self.reason()?)
+    }
+
+    /// The name of the reason in `google.rpc.ErrorInfo`, for example `THROTTLING`. `None` if the error does not come from the
+    /// gateway.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.error_info().map(|info| info.reason.as_str())

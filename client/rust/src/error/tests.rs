@@ -41,7 +41,9 @@ fn throttling_error_exposes_code_reason_metadata_delay_and_request_id() {
         Some("1500"),
     );
     assert_eq!(error.status(), Code::ResourceExhausted);
-    assert_eq!(error.reason(), Some(crate::vocabulary::reason::THROTTLING));
+    assert_eq!((error.reason(), error.known_reason()), (Some("THROTTLING"), Some(ErrorReason::Throttling)));
+    let newer = gateway_error(Code::Internal, "REASON_OF_NEXT_YEAR", &[], |_| (), None);
+    assert_eq!((newer.reason(), newer.known_reason()), (Some("REASON_OF_NEXT_YEAR"), None));
     for (key, value) in info {
         assert_eq!(error.metadata(key), Some(value));
     }
