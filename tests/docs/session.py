@@ -108,8 +108,11 @@ class Session:
         kept = self.folder / ".environment"
         script = f"set -euo pipefail\n{self.with_free_ports(block.text)}\nenv -0 >{kept}\n"
         output, code = self.bash(script)
+        wanted = int(block.marker("exit-code") or 0)
+        if code != wanted:
+            raise Failed(f"exit code {code} instead of {wanted}\n{output}")
         if code:
-            raise Failed(f"exit code {code}\n{output}")
+            return None  # the script ended before it wrote its environment
         for entry in kept.read_text().split("\0"):
             name, _, value = entry.partition("=")
             if name not in ("", "_", "SHLVL", "PWD", "OLDPWD"):
