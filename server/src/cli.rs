@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
 #[cfg(feature = "client")]
@@ -33,7 +34,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve gRPC in front of Amazon Bedrock, with credentials from the default AWS chain.
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Write the schema as a descriptor set (protobuf's FileDescriptorSet): for Envoy's JSON transcoder, grpcurl and buf.
     Descriptor(DescriptorOptions),
     /// Run the local simulator of Bedrock alone, for the `--endpoint-url` of any AWS SDK.
@@ -109,6 +110,25 @@ pub(crate) struct ServeOptions {
 
     #[command(flatten)]
     pub(crate) connections: ConnectionArgs,
+
+    /// Maximum bytes of request messages that have arrived and are not yet sent to Bedrock, for example `512MiB`. Further
+    /// messages wait up to two seconds and are then rejected (ADMISSION_BYTES). [default: a quarter of the memory limit]
+    #[arg(long, env = "BEDROCK_GRPC_MAX_BYTES_IN_FLIGHT")]
+    pub(crate) max_bytes_in_flight: Option<ByteSize>,
+
+    /// Maximum number of calls at the same time. Further calls are rejected (ADMISSION_OVERLOAD).
+    #[arg(long, default_value_t = 10_000, env = "BEDROCK_GRPC_MAX_CONCURRENT_CALLS")]
+    pub(crate) max_concurrent_calls: usize,
+
+    /// Maximum number of calls at the same time on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). Clients wait
+    /// before they start another call.
+    #[arg(long, default_value_t = 1_000, env = "BEDROCK_GRPC_MAX_STREAMS_PER_CONNECTION")]
+    pub(crate) max_streams_per_connection: u32,
+
+    /// Delay of the gateway's own work beyond which new calls are rejected (ADMISSION_OVERLOAD). The time that a model takes
+    /// does not count.
+    #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration, env = "BEDROCK_GRPC_OVERLOAD_DELAY")]
+    pub(crate) overload_delay: Duration,
 
     /// Show callers Bedrock's messages without redaction, with the account ids and role names in their ARNs.
     #[arg(long)]

@@ -23,6 +23,7 @@ mod documents;
 mod error_table;
 mod errors;
 mod every_field;
+mod hostile;
 mod http1;
 mod invoke_model;
 mod other_operations;

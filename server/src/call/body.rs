@@ -13,8 +13,8 @@ use tonic::{Code, Status};
 
 use super::deadline::Deadline;
 use super::lifecycle::CancelledOnDrop;
-use super::panic_guard::catch_panic;
 use super::load_report::LoadReporter;
+use super::panic_guard::catch_panic;
 use super::response::{is_made_by_tonic, to_trailers, trailers_only_response};
 use crate::error::Failure;
 
@@ -25,12 +25,13 @@ pub(super) fn watch_body(
     deadline: Deadline,
     load: Option<LoadReporter>,
 ) -> http::Response<Body> {
-    let call = &guard.0;
+    let call = &guard.call;
     if let Some(status) = Status::from_header_map(response.headers()) {
         if is_made_by_tonic(&status) {
             // tonic keeps the status itself beside its headers, with the error that caused it.
             let status = response.extensions().get::<Status>().cloned().unwrap_or(status);
-            return trailers_only_response(call, &Failure::from(status));
+            let failure = call.failure_of(status);
+            return trailers_only_response(call, &failure);
         }
         call.finish(status.code());
         return response;
@@ -59,7 +60,7 @@ struct BodyState {
 impl CallBody {
     fn new(body: Body, guard: CancelledOnDrop, deadline: Deadline, load: Option<LoadReporter>) -> Self {
         let state = Arc::new(Mutex::new(BodyState { body: Some(body), pending_status: None, waker: None }));
-        let (watched, call) = (Arc::clone(&state), Arc::clone(&guard.0));
+        let (watched, call) = (Arc::clone(&state), Arc::clone(&guard.call));
         let watch = tokio::spawn(async move {
             let failure = tokio::select! {
                 () = deadline => Failure::DeadlineExceeded,
@@ -82,11 +83,11 @@ impl CallBody {
     fn finish(&self, state: &mut BodyState, status: &Status) {
         state.body = None;
         self.watch.abort();
-        self.guard.0.finish(status.code());
+        self.guard.call.finish(status.code());
     }
 
     fn fail(&self, state: &mut BodyState, failure: &Failure) -> Frame<Bytes> {
-        let status = self.guard.0.record_failure(failure);
+        let status = self.guard.call.record_failure(failure);
         self.finish(state, &status);
         to_trailers(&status)
     }
@@ -122,11 +123,14 @@ impl http_body::Body for CallBody {
         Poll::Ready(match ready!(polled) {
             Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
                 Ok(mut trailers) => match Status::from_header_map(&trailers) {
-                    Some(status) if is_made_by_tonic(&status) => self.fail(state, &Failure::Rpc(status)),
+                    Some(status) if is_made_by_tonic(&status) => {
+                        let failure = self.guard.call.failure_of(status);
+                        self.fail(state, &failure)
+                    }
                     status => {
                         self.finish(state, &status.unwrap_or_else(|| Status::new(Code::Unknown, "")));
                         if let Some(load) = &self.load {
-                            let usage = self.guard.0.update(|record| record.usage.clone());
+                            let usage = self.guard.call.update(|record| record.usage.clone());
                             load.insert_report(usage.as_ref(), &mut trailers);
                         }
                         Frame::trailers(trailers)
@@ -134,7 +138,10 @@ impl http_body::Body for CallBody {
                 },
                 Err(data) => data,
             })),
-            Some(Err(status)) => Some(Ok(self.fail(state, &Failure::Rpc(status)))),
+            Some(Err(status)) => {
+                let failure = self.guard.call.failure_of(status);
+                Some(Ok(self.fail(state, &failure)))
+            }
             None => {
                 state.body = None;
                 None

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bedrock_grpc_schema::operation::{OPERATIONS, StreamKind};
 use tonic::body::Body;
 use tower::{Layer, Service};
 
@@ -15,10 +16,13 @@ use super::lifecycle::{Call, CancelledOnDrop};
 use super::load_report::LoadReporter;
 use super::options::{CallOptions, parse_call_options};
 use super::panic_guard::{await_response, catch_panic};
+use super::protocol::{NotGrpc, check_request, to_http_response};
+use super::request_body::bound_body;
 use super::response::trailers_only_response;
 use super::settings::CallSettings;
 use super::shutdown::Shutdown;
 use super::termination::end_on_termination;
+use crate::admission::Admission;
 use crate::error::Failure;
 
 /// Wraps services in [`CallService`].
@@ -26,14 +30,21 @@ use crate::error::Failure;
 pub(crate) struct CallLayer {
     settings: CallSettings,
     shutdown: Shutdown,
+    admission: Admission,
     load: Option<LoadReporter>,
 }
 
 impl CallLayer {
-    /// A layer that applies `settings` to every call, ends the calls by `shutdown`, and reports `load` in their trailers.
+    /// A layer that applies `settings` and the limits of `admission` to every call, ends the calls by `shutdown`, and reports
+    /// `load` in their trailers.
     #[must_use]
-    pub(crate) fn new(settings: CallSettings, shutdown: Shutdown, load: Option<LoadReporter>) -> Self {
-        Self { settings, shutdown, load }
+    pub(crate) fn new(
+        settings: CallSettings,
+        shutdown: Shutdown,
+        admission: Admission,
+        load: Option<LoadReporter>,
+    ) -> Self {
+        Self { settings, shutdown, admission, load }
     }
 }
 
@@ -41,7 +52,8 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService { inner, settings: self.settings, shutdown: self.shutdown.clone(), load: self.load.clone() }
+        let Self { settings, shutdown, admission, load } = self.clone();
+        CallService { inner, settings, shutdown, admission, load }
     }
 }
 
@@ -52,6 +64,7 @@ pub(crate) struct CallService<S> {
     inner: S,
     settings: CallSettings,
     shutdown: Shutdown,
+    admission: Admission,
     load: Option<LoadReporter>,
 }
 
@@ -73,6 +86,11 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let not_grpc = match check_request(&request) {
+            Err(NotGrpc::Http(status)) => return Box::pin(std::future::ready(Ok(to_http_response(status)))),
+            Err(NotGrpc::Grpc(failure)) => Some(failure),
+            Ok(()) => None,
+        };
         if UNTRACKED_SERVICES.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
             let (response, terminated) = (self.inner.call(request), self.shutdown.terminated.clone());
             return Box::pin(async move { Ok(end_on_termination(terminated, response.await?)) });
@@ -87,17 +105,22 @@ where
             Err(failure) => (CallOptions::default(), Some(failure)),
         };
         let call = Call::start(request.uri().path(), request.headers(), settings, shutdown, expires_at, options);
-        let guard = CancelledOnDrop(Arc::clone(&call));
-        let rejection = match timeout {
-            Err(failure) => Some(failure),
-            Ok(_) if self.shutdown.draining.is_cancelled() => Some(Failure::Draining),
-            Ok(_) => invalid_options,
+        let permit = self.admission.overload.admit(expires_at);
+        let rejection = match (not_grpc.or(invalid_options), timeout) {
+            (Some(failure), _) | (_, Err(failure)) => Some(failure),
+            _ if self.shutdown.draining.is_cancelled() => Some(Failure::Draining),
+            _ if permit.is_none() => Some(Failure::Overloaded),
+            _ => None,
         };
+        let guard = CancelledOnDrop::new(Arc::clone(&call), permit);
         if let Some(failure) = rejection {
             return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));
         }
         let load = self.load.clone();
         request.extensions_mut().insert(Arc::clone(&call));
+        let client_streams = is_client_streaming(request.uri().path());
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = bound_body(request.headers_mut(), body, &call, &self.admission.bytes, client_streams);
         let response = catch_panic(|| self.inner.call(request));
         Box::pin(async move {
             let terminated = call.shutdown.terminated.clone();
@@ -113,6 +136,11 @@ where
             Ok(watch_body(guard, response, deadline, load))
         })
     }
+}
+
+/// Whether the method takes a stream of messages.
+fn is_client_streaming(path: &str) -> bool {
+    OPERATIONS.iter().any(|operation| operation.grpc_path == path && operation.stream == StreamKind::Both)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
 use http::HeaderMap;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::{Code, Status};
 
@@ -17,6 +18,7 @@ use super::record::{CallRecord, FailureSummary};
 use super::retry::MAX_ATTEMPTS;
 use super::settings::CallSettings;
 use super::shutdown::Shutdown;
+use crate::admission::{ByteCharge, CallPermit};
 use crate::error::{Exception, Failure};
 use crate::telemetry::{CallSpans, log_call};
 
@@ -85,8 +87,31 @@ impl Call {
         self.update(|record| {
             record.context.request_id = request_id;
             record.context.phase = Phase::FirstEvent;
+            record.charge = None;
             record.usage = usage;
         });
+    }
+
+    /// Holds the charge of the request's last message until the request has been sent to Bedrock.
+    pub(super) fn hold_bytes(&self, charge: ByteCharge) {
+        self.update(|record| record.charge = Some(charge));
+    }
+
+    /// Records why the request cannot be read, and returns the status that makes tonic stop to read it.
+    pub(super) fn reject_request(&self, failure: Failure) -> Status {
+        let status = Status::new(failure.classify().code, "the request cannot be read");
+        self.update(|record| record.request_failure = Some(failure));
+        status
+    }
+
+    /// The failure that tonic's `status` stands for.
+    pub(crate) fn failure_of(&self, status: Status) -> Failure {
+        self.update(|record| record.request_failure.take()).unwrap_or_else(|| Failure::from(status))
+    }
+
+    /// Cancelled when the gateway starts to shut down.
+    pub(super) fn draining(&self) -> CancellationToken {
+        self.shutdown.draining.clone()
     }
 
     /// Records the time of the first event, or of the complete unary response.
@@ -117,6 +142,7 @@ impl Call {
             if std::mem::replace(&mut record.finished, true) {
                 return;
             }
+            record.charge = None;
             self.spans.end(code, record);
             log_call(code, record, elapsed, self.spans.trace_id());
         });
@@ -128,11 +154,21 @@ impl Call {
 }
 
 /// Finishes the call as CANCELLED when it is dropped before anything else has finished the call: the caller has left.
-pub(super) struct CancelledOnDrop(pub(super) Arc<Call>);
+pub(super) struct CancelledOnDrop {
+    pub(super) call: Arc<Call>,
+    /// Makes room for another call when it is dropped.
+    _permit: Option<CallPermit>,
+}
+
+impl CancelledOnDrop {
+    pub(super) fn new(call: Arc<Call>, permit: Option<CallPermit>) -> Self {
+        Self { call, _permit: permit }
+    }
+}
 
 impl Drop for CancelledOnDrop {
     fn drop(&mut self) {
-        self.0.finish(Code::Cancelled);
+        self.call.finish(Code::Cancelled);
     }
 }
 

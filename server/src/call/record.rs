@@ -5,6 +5,8 @@ use std::time::Duration;
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
 
 use super::context::CallContext;
+use crate::admission::ByteCharge;
+use crate::error::Failure;
 
 /// The data that one call has collected so far.
 #[derive(Debug, Default)]
@@ -19,6 +21,10 @@ pub(crate) struct CallRecord {
     pub(crate) first_event: Option<Duration>,
     /// The failure that ended the call.
     pub(crate) failure: Option<FailureSummary>,
+    /// Why the request could not be read. tonic makes its own status of it, which has no details.
+    pub(super) request_failure: Option<Failure>,
+    /// The part of the byte budget that the request takes until it has been sent to Bedrock.
+    pub(super) charge: Option<ByteCharge>,
     /// Whether the call has finished. Only the first end counts.
     pub(super) finished: bool,
 }

@@ -27,7 +27,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(options) => {
             start_log(cli.log_format, SERVER_FILTER);
-            to_exit_code(serve::serve(options).await)
+            to_exit_code(serve::serve(*options).await)
         }
         Command::Descriptor(options) => {
             start_log(cli.log_format, SERVER_FILTER);

@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::supervisor::{notify_stopping, supervise};
+use crate::admission::{AdmissionSettings, OverloadSettings, default_byte_budget};
 use crate::bedrock::{ConnectorError, Settings, Upstream};
 use crate::call::{CallSettings, Timeouts};
 use crate::cli::ServeOptions;
@@ -61,7 +62,20 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let connections = connections.into_options();
     let settings = Settings { region, upstream_ca, connections, ..Settings::default() };
     let upstream = Arc::new(Upstream::load(settings).await?);
-    let settings = GatewaySettings { listen, calls, grace, services, max_write_delay, load_report_capacity };
+    let admission = AdmissionSettings {
+        max_bytes_in_flight: options.max_bytes_in_flight.map_or_else(default_byte_budget, |size| size.as_u64()),
+        overload: OverloadSettings { max_calls: options.max_concurrent_calls, target_delay: options.overload_delay },
+    };
+    let settings = GatewaySettings {
+        listen,
+        calls,
+        grace,
+        admission,
+        max_streams_per_connection: options.max_streams_per_connection,
+        services,
+        max_write_delay,
+        load_report_capacity,
+    };
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
     // The gateway serves already. Whoever waits for this line finds it ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
@@ -72,10 +86,7 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
             () = stop_signal() => {
                 tracing::info!(?grace, "shutting down");
                 notify_stopping();
-                tokio::select! {
-                    outcome = gateway.shutdown() => outcome,
-                    () = stop_signal() => Ok(()),
-                }
+                gateway.shutdown(stop_signal()).await
             }
         }
     };

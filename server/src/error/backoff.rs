@@ -24,6 +24,10 @@ impl Backoff {
     /// For a model that is not loaded. Loading takes long: the AWS SDKs retry it for a minute.
     pub(super) const NOT_READY: Self = Self::new(5_000, 60_000);
 
+    /// For the gateway's own limits. Requests leave the gateway within milliseconds, so that room appears soon; the jitter
+    /// spreads the callers that were rejected together.
+    pub(super) const ADMISSION: Self = Self::new(1_000, 10_000);
+
     const fn new(base_ms: u64, cap_ms: u64) -> Self {
         Self { base: Duration::from_millis(base_ms), cap: Duration::from_millis(cap_ms) }
     }

@@ -49,6 +49,12 @@ pub(super) fn error_details(
         (Failure::Exception(_), Code::ResourceExhausted) => {
             details.add_quota_failure_violation(format!("{subject} {}", quota_name(failure)).trim_start(), message);
         }
+        (Failure::NoRoomForMessage, _) => {
+            details.add_quota_failure_violation("bytes in flight", message);
+        }
+        (Failure::Overloaded, _) => {
+            details.add_quota_failure_violation("calls of this gateway", message);
+        }
         (Failure::Exception(_), Code::NotFound) => {
             details.set_resource_info(kind, subject, "", message);
         }

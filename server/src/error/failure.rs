@@ -72,6 +72,24 @@ pub(crate) enum Failure {
     /// `grpc-timeout` does not consist of up to eight digits and a unit.
     #[error("grpc-timeout is malformed")]
     MalformedTimeout,
+    /// The request is not a gRPC message of this method: framing, compression, or the number of messages.
+    #[error("{0}")]
+    MalformedMessage(&'static str),
+    /// The message, inflated, is larger than this limit in bytes.
+    #[error("the message is larger than {0} bytes")]
+    MessageTooLarge(usize),
+    /// The request made no progress in this time.
+    #[error("the request did not arrive: less than 16 KiB in {0:?}")]
+    RequestTimeout(Duration),
+    /// The messages in flight leave no room for another one.
+    #[error("the messages in flight take all bytes that the gateway allows")]
+    NoRoomForMessage,
+    /// The process cannot serve more calls.
+    #[error("the gateway is overloaded")]
+    Overloaded,
+    /// The caller reset the stream, or its connection broke.
+    #[error("the caller left")]
+    CallerLeft,
     /// The gateway is shutting down.
     #[error("the gateway is shutting down")]
     Draining,

@@ -40,6 +40,12 @@ pub(super) fn caller_message(failure: &Failure, context: &CallContext) -> String
         Failure::IdleTimeout(limit) => format!("Bedrock sent no further event within {limit:?}"),
         Failure::DeadlineExceeded => "the deadline in grpc-timeout has expired".to_owned(),
         Failure::MalformedTimeout => "grpc-timeout must be up to eight digits and one of H, M, S, m, u, n".to_owned(),
+        Failure::MalformedMessage(_) | Failure::MessageTooLarge(_) | Failure::CallerLeft => failure.to_string(),
+        Failure::RequestTimeout(limit) => format!("the request made no progress for {limit:?}"),
+        Failure::NoRoomForMessage => {
+            "the gateway has no room for another message of this size; retry after the delay".to_owned()
+        }
+        Failure::Overloaded => "the gateway is overloaded; retry after the delay, or on another instance".to_owned(),
         Failure::Draining => "this gateway is shutting down; retry at once on another connection".to_owned(),
         Failure::Panicked => "the gateway has a bug and could not complete the call; its log has the place".to_owned(),
         Failure::Rpc(status) if status.code() == Code::Unimplemented && status.message().is_empty() => {

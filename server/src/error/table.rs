@@ -38,6 +38,16 @@ impl Failure {
             Self::ResponseTimeout(_) => row(Code::DeadlineExceeded, "RESPONSE_TIMEOUT", Retry::NextTarget, P::None),
             Self::DeadlineExceeded => row(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", Retry::Never, P::None),
             Self::MalformedTimeout => row(Code::InvalidArgument, "MALFORMED_TIMEOUT", Retry::Never, P::None),
+            Self::MalformedMessage(_) => row(Code::InvalidArgument, "MALFORMED_MESSAGE", Retry::Never, P::None),
+            Self::MessageTooLarge(_) => row(Code::InvalidArgument, "MESSAGE_TOO_LARGE", Retry::Never, P::None),
+            Self::RequestTimeout(_) => row(Code::DeadlineExceeded, "REQUEST_TIMEOUT", Retry::Never, P::None),
+            Self::NoRoomForMessage => {
+                row(Code::ResourceExhausted, "ADMISSION_BYTES", Retry::Never, P::After(Backoff::ADMISSION))
+            }
+            Self::Overloaded => {
+                row(Code::ResourceExhausted, "ADMISSION_OVERLOAD", Retry::Never, P::After(Backoff::ADMISSION))
+            }
+            Self::CallerLeft => row(Code::Cancelled, "CANCELLED", Retry::Never, P::None),
             Self::Draining => row(Code::Unavailable, "DRAINING", Retry::Never, P::After(Backoff::NONE)),
             // The model may have run and been billed before the bug, so the caller must not retry.
             Self::Panicked => row(Code::Internal, "GATEWAY_BUG", Retry::Never, P::Stop),

@@ -1,5 +1,6 @@
 //! A running gateway: start, failure and shutdown.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::coalescing::WritePolicy;
 use super::health::HealthReport;
 use super::listener::Listener;
 use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
+use crate::admission::{Admission, AdmissionSettings, DelayMonitor};
 use crate::bedrock::Upstream;
 use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
 use crate::telemetry::observe_running_calls;
@@ -31,6 +33,10 @@ pub(crate) struct GatewaySettings {
     pub(crate) calls: CallSettings,
     /// Maximum time that running calls may take to finish after the shutdown has started.
     pub(crate) grace: Duration,
+    /// Limits that new calls must pass.
+    pub(crate) admission: AdmissionSettings,
+    /// Maximum number of calls at the same time on one connection. Clients wait before they start another one.
+    pub(crate) max_streams_per_connection: u32,
     /// Which services there are, and how they compress.
     pub(crate) services: ServiceSettings,
     /// Maximum time for which data to callers is held to be sent together, when many calls run.
@@ -46,6 +52,7 @@ pub(crate) struct Gateway {
     grace: Duration,
     health: HealthReport,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
+    _delay_monitor: DelayMonitor,
 }
 
 /// Why a gateway could not start, or why it ended.
@@ -79,8 +86,8 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Listen`] when the address is in use or not allowed.
     pub(crate) async fn start(settings: GatewaySettings, upstream: Arc<Upstream>) -> Result<Self, GatewayError> {
-        let GatewaySettings { listen: address, calls, grace, services, max_write_delay, load_report_capacity } =
-            settings;
+        let GatewaySettings { listen: address, calls, grace, admission, services, max_write_delay, .. } = settings;
+        let load_report_capacity = settings.load_report_capacity;
         let listener = Listener::bind(&address).await.map_err(|source| GatewayError::Listen { address, source })?;
         let address = listener.address();
         let (health, health_service) = HealthReport::start(Arc::clone(&upstream), RUNTIME_SERVICE).await;
@@ -88,14 +95,17 @@ impl Gateway {
         let load = load_report_capacity.map(|calls| LoadReporter::new(calls, shutdown.running.clone()));
         let services = Services::new(services, upstream, health_service, load.clone())?;
         observe_running_calls(shutdown.running.clone());
+        let admission = Admission::new(admission);
+        let delay_monitor = admission.overload.start_monitor();
         let server = Server::builder()
             .tcp_nodelay(true)
+            .max_concurrent_streams(Some(settings.max_streams_per_connection))
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .layer(CallLayer::new(calls, shutdown.clone(), load));
+            .layer(CallLayer::new(calls, shutdown.clone(), admission, load));
         let writes = WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay };
         let draining = shutdown.draining.clone().cancelled_owned();
         let server = tokio::spawn(listener.serve(server, services, writes, draining));
-        Ok(Self { address, shutdown, grace, health, server })
+        Ok(Self { address, shutdown, grace, health, server, _delay_monitor: delay_monitor })
     }
 
     /// The address that the gateway listens on: `127.0.0.1:50051`, or the path of a Unix socket.
@@ -105,19 +115,25 @@ impl Gateway {
     }
 
     /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, running calls may finish during the grace
-    /// period. Calls that still run after it end with UNAVAILABLE and the reason DRAINING.
+    /// period. Calls that still run after it, or when `stop_now` resolves, end with UNAVAILABLE and the reason DRAINING.
     ///
     /// # Errors
     /// The error of the server, when it has failed.
-    pub(crate) async fn shutdown(mut self) -> Result<(), GatewayError> {
+    pub(crate) async fn shutdown(mut self, stop_now: impl Future<Output = ()>) -> Result<(), GatewayError> {
         self.health.stop().await;
         self.shutdown.draining.cancel();
         self.shutdown.running.close();
-        let finished = tokio::time::timeout(self.grace, self.shutdown.running.wait()).await;
-        self.shutdown.terminated.cancel();
-        if finished.is_err() {
-            tracing::warn!(calls = self.shutdown.running.len(), "the grace period is over; ending the remaining calls");
+        tokio::select! {
+            () = self.shutdown.running.wait() => {}
+            () = tokio::time::sleep(self.grace) => {
+                let calls = self.shutdown.running.len();
+                tracing::warn!(calls, "the grace period is over; ending the remaining calls");
+            }
+            () = stop_now => {
+                tracing::warn!(calls = self.shutdown.running.len(), "a second signal; ending the remaining calls");
+            }
         }
+        self.shutdown.terminated.cancel();
         match tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, &mut self.server).await {
             Ok(ended) => Ok(ended??),
             // A peer does not read, or it has never sent anything.

@@ -48,6 +48,7 @@ pub(super) async fn run_bidirectional(
             first: chunk_bytes(&first, &model_id)?,
             model_id,
             messages,
+            call: Arc::clone(&call),
             input_failed: Some(input_failed),
         };
         tokio::select! {
@@ -94,6 +95,7 @@ struct InputChunks {
     first: Option<Bytes>,
     model_id: String,
     messages: RequestStream,
+    call: Arc<Call>,
     /// Sends a failure of the caller's side to the output. When the call is dropped, the receiver is dropped, and then the
     /// input must end too: an HTTP/2 stream is reset only when both of its halves are dropped.
     input_failed: Option<oneshot::Sender<Failure>>,
@@ -119,7 +121,7 @@ impl Stream for InputChunks {
                     Ok(None) => continue,
                     Err(failure) => Some(failure),
                 },
-                Some(Err(status)) => Some(Failure::from(status)),
+                Some(Err(status)) => Some(self.call.failure_of(status)),
                 None => None,
             };
             if let (Some(input_failed), Some(failure)) = (self.input_failed.take(), failure) {

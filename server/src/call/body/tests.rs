@@ -46,8 +46,8 @@ fn watched(deadline: Option<Duration>) -> Watched {
         Call::start("", &HeaderMap::new(), CallSettings::default(), shutdown.clone(), deadline, CallOptions::default());
     let (frames, receiver) = mpsc::channel(8);
     let response = http::Response::new(Body::new(ChannelBody(receiver)));
-    let guard = CancelledOnDrop(Arc::clone(&call));
-    let body = watch_body(guard, response, Deadline::at(deadline)).into_body();
+    let guard = CancelledOnDrop::new(Arc::clone(&call), None);
+    let body = watch_body(guard, response, Deadline::at(deadline), None).into_body();
     Watched { call, shutdown, frames, body }
 }
 

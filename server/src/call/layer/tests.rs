@@ -13,6 +13,7 @@ use tonic_types::StatusExt as _;
 use tower::{Layer as _, Service as _, service_fn};
 
 use super::{CallLayer, CallSettings, Shutdown};
+use crate::admission::{Admission, AdmissionSettings};
 
 const PATH: &str = "/bedrock.runtime.v1.BedrockRuntimeService/ConverseStream";
 
@@ -40,10 +41,14 @@ impl http_body::Body for PanickingBody {
     }
 }
 
+fn new_layer(shutdown: Shutdown) -> CallLayer {
+    CallLayer::new(CallSettings::default(), shutdown, Admission::new(AdmissionSettings::default()), None)
+}
+
 #[tokio::test]
 async fn panic_before_the_response_is_internal_with_gateway_bug_and_the_next_call_works() {
     let mut panics = [true, true, false].into_iter();
-    let layer = CallLayer::new(CallSettings::default(), Shutdown::default());
+    let layer = new_layer(Shutdown::default());
     let mut service = layer.layer(service_fn(move |_: http::Request<Body>| {
         let panics = panics.next().unwrap();
         async move {
@@ -64,7 +69,7 @@ async fn panic_before_the_response_is_internal_with_gateway_bug_and_the_next_cal
 
 #[tokio::test]
 async fn panic_in_the_call_function_is_internal_with_gateway_bug() {
-    let layer = CallLayer::new(CallSettings::default(), Shutdown::default());
+    let layer = new_layer(Shutdown::default());
     let mut service = layer.layer(service_fn(|request: http::Request<Body>| {
         assert!(request.uri().path().is_empty(), "a test panic");
         std::future::ready(Ok::<_, Infallible>(http::Response::new(Body::empty())))
@@ -77,7 +82,7 @@ async fn panic_in_the_call_function_is_internal_with_gateway_bug() {
 #[tokio::test]
 async fn panic_in_mid_stream_ends_the_stream_as_internal_with_gateway_bug() {
     let shutdown = Shutdown::default();
-    let layer = CallLayer::new(CallSettings::default(), shutdown.clone());
+    let layer = new_layer(shutdown.clone());
     let mut service = layer.layer(service_fn(|_: http::Request<Body>| async {
         Ok::<_, Infallible>(http::Response::new(Body::new(PanickingBody { polls: 0 })))
     }));

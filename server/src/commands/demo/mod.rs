@@ -10,6 +10,7 @@ use std::time::Duration;
 use bedrock_grpc_client::Client;
 use bedrock_simulator::Simulator;
 
+use crate::admission::AdmissionSettings;
 use crate::bedrock::{ConnectorError, Settings, Upstream};
 use crate::call::CallSettings;
 use crate::cli::DemoOptions;
@@ -61,6 +62,8 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         services: ServiceSettings { control_plane: true, compress_streams: false },
         max_write_delay: Duration::ZERO,
         load_report_capacity: None,
+        admission: AdmissionSettings::default(),
+        max_streams_per_connection: 1_000,
     };
     let gateway = Gateway::start(settings, Arc::new(upstream)).await?;
     screen.print_title("bedrock-grpc demo")?;
@@ -74,7 +77,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         stop_signal().await;
     }
     drop(client);
-    gateway.shutdown().await?;
+    gateway.shutdown(std::future::pending()).await?;
     simulator.shutdown().await;
     Ok(())
 }

@@ -1,0 +1,293 @@
+//! The request body of a call, with bounds. tonic reserves what a message's prefix claims before any of it has arrived, and
+//! it waits for ever. This body passes a message on only when it is complete, charges it to the process's byte budget, inflates
+//! it within bounds, and ends a body that makes no progress.
+//!
+//! gRPC's framing: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::Frame;
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
+use tonic::Status;
+use tonic::body::Body;
+
+use super::inflate::{Encoding, inflate};
+use super::lifecycle::Call;
+use crate::admission::{ByteBudget, ByteCharge, SMALL_MESSAGE_BYTES};
+use crate::error::Failure;
+use crate::limits::MAX_MESSAGE_BYTES;
+
+/// A flag byte and a length of four bytes.
+const PREFIX_BYTES: usize = 5;
+
+/// Maximum time in which [`MIN_PROGRESS_BYTES`] of a message, or the rest of it, must arrive. Slow networks deliver that in a
+/// second; an upload of 32 MiB may still take hours.
+const PROGRESS_TIME: Duration = Duration::from_secs(30);
+
+/// See [`PROGRESS_TIME`]. A caller that sends a byte per second holds a stream and memory for nothing.
+const MIN_PROGRESS_BYTES: usize = 16 * 1024;
+
+/// Wraps the body of a request. `client_streams` says whether the method takes more than one message.
+pub(super) fn bound_body(
+    headers: &mut HeaderMap,
+    body: Body,
+    call: &Arc<Call>,
+    budget: &ByteBudget,
+    client_streams: bool,
+) -> Body {
+    let reader = MessageReader {
+        body,
+        call: Arc::clone(call),
+        budget: budget.clone(),
+        encoding: Encoding::take(headers),
+        client_streams,
+        rest: Bytes::new(),
+        messages: 0,
+    };
+    Body::new(RequestBody { reader: Some(reader), reading: None, ready: VecDeque::new() })
+}
+
+/// The body that tonic reads.
+struct RequestBody {
+    /// `None` while `reading` has it, and after the end.
+    reader: Option<MessageReader>,
+    /// The next message, when it does not arrive in one piece.
+    reading: Option<Pin<Box<dyn Future<Output = ReadMessage> + Send>>>,
+    /// Parts of a complete message.
+    ready: VecDeque<Bytes>,
+}
+
+/// The reader and what it has read: the parts of a message with its prefix, or `None` at the end of the body.
+type ReadMessage = (MessageReader, Result<Option<VecDeque<Bytes>>, Failure>);
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(part) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(part))));
+            }
+            if let Some(reading) = &mut this.reading {
+                let (reader, outcome) = std::task::ready!(reading.as_mut().poll(cx));
+                this.reading = None;
+                match outcome {
+                    Ok(Some(parts)) => (this.ready, this.reader) = (parts, Some(reader)),
+                    Ok(None) => return Poll::Ready(None),
+                    Err(failure) => return Poll::Ready(Some(Err(reader.call.reject_request(failure)))),
+                }
+                continue;
+            }
+            let Some(mut reader) = this.reader.take() else { return Poll::Ready(None) };
+            // Nearly every request is one small message in one DATA frame. It needs no task, no timer and no copy.
+            if reader.rest.is_empty()
+                && let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut reader.body).poll_frame(cx)
+                && let Ok(data) = frame.into_data()
+            {
+                if let Some(charge) = reader.charge_complete_message(&data) {
+                    reader.call.hold_bytes(charge);
+                    this.reader = Some(reader);
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                reader.rest = data;
+            }
+            this.reading = Some(Box::pin(reader.read_message()));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ready.is_empty()
+            && self.reading.is_none()
+            && self.reader.as_ref().is_none_or(|reader| reader.rest.is_empty() && reader.body.is_end_stream())
+    }
+}
+
+/// Reads messages from a body.
+struct MessageReader {
+    body: Body,
+    call: Arc<Call>,
+    budget: ByteBudget,
+    /// The encoding that compressed messages have, if the gateway inflates it. tonic rejects any other.
+    encoding: Option<Encoding>,
+    client_streams: bool,
+    /// What has arrived and belongs to the next message.
+    rest: Bytes,
+    messages: u32,
+}
+
+impl MessageReader {
+    /// Charges `data` if it is exactly one small, uncompressed message, the first of its call, and there is room.
+    fn charge_complete_message(&mut self, data: &Bytes) -> Option<ByteCharge> {
+        let (prefix, message) = data.split_at_checked(PREFIX_BYTES)?;
+        let is_complete = prefix[0] == 0 && length(prefix) == message.len() && message.len() <= SMALL_MESSAGE_BYTES;
+        if !is_complete || self.messages > 0 && !self.client_streams {
+            return None;
+        }
+        let charge = self.budget.try_charge(message.len())?;
+        self.messages = self.messages.saturating_add(1);
+        Some(charge)
+    }
+
+    async fn read_message(mut self) -> ReadMessage {
+        let outcome = self.next_message().await;
+        (self, outcome)
+    }
+
+    async fn next_message(&mut self) -> Result<Option<VecDeque<Bytes>>, Failure> {
+        let Some(prefix) = self.read_prefix().await? else { return Ok(None) };
+        if self.messages > 0 && !self.client_streams {
+            return Err(Failure::MalformedMessage("the method takes one message, and the request has more"));
+        }
+        self.messages = self.messages.saturating_add(1);
+        let (flag, length) = (prefix[0], length(&prefix));
+        if length > MAX_MESSAGE_BYTES {
+            return Err(Failure::MessageTooLarge(MAX_MESSAGE_BYTES));
+        }
+        let (parts, charge) = self.read_parts(length).await?;
+        match (flag, self.encoding) {
+            (1, Some(encoding)) => {
+                let (message, charge) = inflate(encoding, parts, charge, &self.budget).await?;
+                self.call.hold_bytes(charge);
+                Ok(Some(VecDeque::from([new_prefix(message.len())?, message])))
+            }
+            _ => {
+                self.call.hold_bytes(charge);
+                let mut parts = parts;
+                parts.push_front(prefix);
+                Ok(Some(parts))
+            }
+        }
+    }
+
+    /// The prefix of the next message; `None` at the end of the body.
+    async fn read_prefix(&mut self) -> Result<Option<Bytes>, Failure> {
+        // Between two messages of a bidirectional stream people may pause.
+        let mut progress = (self.messages == 0 || !self.client_streams).then(Progress::start);
+        let mut prefix = BytesMut::new();
+        while prefix.len() < PREFIX_BYTES {
+            if self.rest.is_empty() {
+                match self.read_data(progress.as_mut()).await? {
+                    Some(data) => self.rest = data,
+                    None if prefix.is_empty() => return Ok(None),
+                    None => return Err(Failure::MalformedMessage("the request ends within a message")),
+                }
+                progress.get_or_insert_with(Progress::start);
+            }
+            prefix.put(self.rest.split_to(self.rest.len().min(PREFIX_BYTES - prefix.len())));
+        }
+        Ok(Some(prefix.freeze()))
+    }
+
+    /// `length` bytes, and their charge. A large message reserves its size once more than a small one has arrived.
+    async fn read_parts(&mut self, length: usize) -> Result<(VecDeque<Bytes>, ByteCharge), Failure> {
+        let mut progress = Progress::start();
+        let mut parts = VecDeque::new();
+        let mut received = 0;
+        let mut charge = reserve(&self.budget, length.min(SMALL_MESSAGE_BYTES)).await?;
+        let mut is_charged = length <= SMALL_MESSAGE_BYTES;
+        loop {
+            let part = self.rest.split_to(self.rest.len().min(length - received));
+            received += part.len();
+            if !part.is_empty() {
+                parts.push_back(part);
+            }
+            if received == length {
+                return Ok((parts, charge));
+            }
+            if !is_charged && received >= SMALL_MESSAGE_BYTES {
+                charge = reserve(&self.budget, length).await?;
+                is_charged = true;
+                progress = Progress::start();
+            }
+            self.rest = self
+                .read_data(Some(&mut progress))
+                .await?
+                .ok_or(Failure::MalformedMessage("the request ends within a message"))?;
+        }
+    }
+
+    /// The next data of the body; `None` at its end. Trailers of a request have no meaning in gRPC.
+    async fn read_data(&mut self, mut progress: Option<&mut Progress>) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let due = progress.as_ref().map(|progress| progress.due);
+            let draining = self.call.draining();
+            let frame = self.body.frame();
+            let frame = async {
+                match due {
+                    Some(due) => timeout_at(due, frame).await.map_err(|_| Failure::RequestTimeout(PROGRESS_TIME)),
+                    None => Ok(frame.await),
+                }
+            };
+            let frame = tokio::select! {
+                biased;
+                frame = frame => frame?,
+                // A request that is not complete when the shutdown starts would hold it up.
+                () = draining.cancelled(), if !self.client_streams => return Err(Failure::Draining),
+            };
+            match frame {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(Failure::CallerLeft),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data()
+                        && !data.is_empty()
+                    {
+                        if let Some(progress) = &mut progress {
+                            progress.record(data.len());
+                        }
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn reserve(budget: &ByteBudget, bytes: usize) -> Result<ByteCharge, Failure> {
+    budget.charge(bytes).await.ok_or(Failure::NoRoomForMessage)
+}
+
+/// When the next bytes are due.
+struct Progress {
+    due: Instant,
+    bytes: usize,
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self { due: Instant::now() + PROGRESS_TIME, bytes: 0 }
+    }
+
+    fn record(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes >= MIN_PROGRESS_BYTES {
+            *self = Self::start();
+        }
+    }
+}
+
+/// The length in a prefix.
+fn length(prefix: &[u8]) -> usize {
+    prefix.get(1..PREFIX_BYTES).map_or(0, |bytes| bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
+}
+
+/// The prefix of an uncompressed message.
+fn new_prefix(length: usize) -> Result<Bytes, Failure> {
+    let length = u32::try_from(length).map_err(|_| Failure::MessageTooLarge(MAX_MESSAGE_BYTES))?;
+    let mut prefix = BytesMut::with_capacity(PREFIX_BYTES);
+    prefix.put_u8(0);
+    prefix.put_u32(length);
+    Ok(prefix.freeze())
+}
+
+#[cfg(test)]
+mod tests;

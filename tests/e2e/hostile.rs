@@ -1,0 +1,212 @@
+//! Callers that misuse the protocol, with a healthy caller next to them.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use bedrock_grpc_schema::runtime::v1::*;
+use bytes::Bytes;
+use h2::client::SendRequest;
+use prost::Message as _;
+use tokio::net::TcpStream;
+use tonic::Code;
+
+use crate::fixture::*;
+
+const MIB: u64 = 1024 * 1024;
+
+/// A connection that sends what it is told to.
+async fn connect(gateway: &Gateway) -> SendRequest<Bytes> {
+    let socket = TcpStream::connect(&gateway.address).await.unwrap();
+    let (sender, connection) = h2::client::handshake(socket).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+fn post(gateway: &Gateway) -> http::request::Builder {
+    http::Request::post(format!("http://{}{}", gateway.address, raw::path("Converse")))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+}
+
+/// A prefix that claims `length` bytes, and `message`.
+fn framed(flag: u8, length: usize, message: &[u8]) -> Bytes {
+    let mut framed = vec![flag];
+    framed.extend(u32::try_from(length).unwrap().to_be_bytes());
+    framed.extend(message);
+    Bytes::from(framed)
+}
+
+/// The resident memory of the gateway in bytes.
+fn resident(gateway: &Gateway) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process.id().unwrap())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+async fn expect_healthy(client: &mut Client) {
+    let response =
+        tokio::time::timeout(Duration::from_secs(10), client.converse(converse("demo.model", "Hello"))).await;
+    assert_eq!(response.expect("a healthy call hangs").unwrap().into_inner().stop_reason.as_deref(), Some("end_turn"));
+}
+
+#[tokio::test]
+async fn prefixes_that_claim_32_mib_take_no_memory() {
+    let (_simulator, gateway, mut client) = started().await;
+    let before = resident(&gateway);
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        let mut sender = connect(&gateway).await;
+        for _ in 0..100 {
+            sender = sender.ready().await.unwrap();
+            let (response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
+            body.send_data(framed(0, 32 << 20, b""), false).unwrap();
+            open.push((response, body));
+        }
+        open.shrink_to_fit();
+    }
+    expect_healthy(&mut client).await;
+    let growth = resident(&gateway).saturating_sub(before);
+    assert!(growth < 100 * MIB, "1,000 prefixes took {} MiB", growth / MIB);
+}
+
+#[tokio::test]
+async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_budget() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--max-bytes-in-flight=256MiB").start().await;
+    let mut client = gateway.client().await;
+    let before = resident(&gateway);
+    let bomb = zstd::encode_all(std::io::repeat(0).take(33 << 20), 3).unwrap();
+    assert!(bomb.len() < 8 * 1024);
+    let mut sender = connect(&gateway).await;
+    let mut responses = Vec::new();
+    for _ in 0..100 {
+        sender = sender.ready().await.unwrap();
+        let request = post(&gateway).header("grpc-encoding", "zstd").body(()).unwrap();
+        let (response, mut body) = sender.send_request(request, false).unwrap();
+        body.send_data(framed(1, bomb.len(), &bomb), true).unwrap();
+        responses.push(response);
+    }
+    expect_healthy(&mut client).await;
+    for response in responses {
+        let status = raw::ended(response.await.unwrap()).await.status;
+        let reason = reason(&status);
+        assert!(["MESSAGE_TOO_LARGE", "ADMISSION_BYTES"].contains(&reason.as_str()), "{reason}");
+    }
+    let growth = resident(&gateway).saturating_sub(before);
+    assert!(growth < 700 * MIB, "100 bombs took {} MiB", growth / MIB);
+}
+
+#[tokio::test]
+async fn large_messages_beyond_the_budget_wait_and_are_then_rejected_with_a_delay() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--max-bytes-in-flight=40MiB").start().await;
+    let (mut client, mut other) = (gateway.client().await, gateway.client().await);
+    // The first message has room and stays incomplete, so that the second one has none.
+    let mut sender = connect(&gateway).await.ready().await.unwrap();
+    let (_response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
+    body.send_data(framed(0, 32 << 20, &vec![0; 100_000]), false).unwrap();
+    while body.capacity() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let rejected = other.converse(converse("demo.model", &"x".repeat(20 << 20))).await.unwrap_err();
+    assert_eq!((rejected.code(), reason(&rejected).as_str()), (Code::ResourceExhausted, "ADMISSION_BYTES"));
+    assert!(trailer(&rejected, "grpc-retry-pushback-ms").is_some());
+    expect_healthy(&mut client).await;
+}
+
+#[tokio::test]
+async fn calls_beyond_the_maximum_are_rejected_at_once_with_a_delay() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--max-concurrent-calls=1").start().await;
+    let mut client = gateway.client().await;
+    let stream = client.converse_stream(converse_stream("fault.stall.after.1", "Hello")).await.unwrap();
+    let rejected = client.converse(converse("demo.model", "Hello")).await.unwrap_err();
+    assert_eq!((rejected.code(), reason(&rejected).as_str()), (Code::ResourceExhausted, "ADMISSION_OVERLOAD"));
+    let pushback: u32 = trailer(&rejected, "grpc-retry-pushback-ms").unwrap().parse().unwrap();
+    assert!(pushback <= 10_000);
+    assert!(trailer(&rejected, "retry-after").is_some());
+    drop(stream);
+    gateway.call_line(|line| line["status"] == "CANCELLED").await;
+    expect_healthy(&mut client).await;
+}
+
+#[tokio::test]
+async fn two_messages_on_a_unary_call_are_rejected() {
+    let (_simulator, gateway, mut client) = started().await;
+    let message = converse("demo.model", "Hello").encode_to_vec();
+    let mut sender = connect(&gateway).await.ready().await.unwrap();
+    let (response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
+    body.send_data(framed(0, message.len(), &message), false).unwrap();
+    body.send_data(framed(0, message.len(), &message), true).unwrap();
+    let status = raw::ended(response.await.unwrap()).await.status;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"));
+    expect_healthy(&mut client).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_resets_within_a_message_is_logged_as_cancelled() {
+    let (_simulator, gateway, _client) = started().await;
+    let mut sender = connect(&gateway).await.ready().await.unwrap();
+    let (_response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
+    body.send_data(framed(0, 1000, b"half"), false).unwrap();
+    body.send_reset(h2::Reason::CANCEL);
+    let line = gateway.call_line(|_| true).await;
+    assert_eq!(line["status"], "CANCELLED", "{line}");
+}
+
+#[tokio::test]
+async fn requests_that_are_not_grpc_get_an_http_status() {
+    let (_simulator, gateway, _client) = started().await;
+    let uri = format!("http://{}{}", gateway.address, raw::path("Converse"));
+    for (request, status) in [
+        (http::Request::get(&uri).header("content-type", "application/grpc").header("te", "trailers"), 405),
+        (http::Request::post(&uri).header("content-type", "application/json").header("te", "trailers"), 415),
+        (http::Request::post(&uri).header("content-type", "application/grpc-web").header("te", "trailers"), 415),
+    ] {
+        let mut sender = connect(&gateway).await.ready().await.unwrap();
+        let (response, _) = sender.send_request(request.body(()).unwrap(), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), status);
+    }
+    let without_te = http::Request::post(&uri).header("content-type", "application/grpc").body(()).unwrap();
+    let mut sender = connect(&gateway).await.ready().await.unwrap();
+    let (response, _) = sender.send_request(without_te, true).unwrap();
+    let status = raw::ended(response.await.unwrap()).await.status;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"));
+}
+
+#[tokio::test]
+async fn a_request_that_is_half_sent_does_not_hold_up_the_shutdown() {
+    let (_simulator, mut gateway, _client) = started().await;
+    let mut sender = connect(&gateway).await.ready().await.unwrap();
+    let (response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
+    body.send_data(framed(0, 1000, b"half"), false).unwrap();
+    let mut other = gateway.client().await;
+    expect_healthy(&mut other).await;
+    drop(other);
+    gateway.terminate();
+    let status = raw::ended(response.await.unwrap()).await.status;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "DRAINING"));
+    let ended = tokio::time::timeout(Duration::from_secs(10), gateway.process.wait()).await;
+    assert!(ended.expect("the gateway waits for the grace period").unwrap().success());
+}
+
+#[tokio::test]
+async fn documents_of_20_mb_in_many_calls_at_once_are_served() {
+    let (_simulator, gateway, _client) = started().await;
+    let calls = (0..16).map(|_| async {
+        let mut client = gateway.client().await;
+        let source = DocumentSource { member: Some(document_source::Member::Bytes(vec![b'%'; 20_000_000].into())) };
+        let document = DocumentBlock {
+            format: Some("pdf".to_owned()),
+            name: Some("report".to_owned()),
+            source: Some(source),
+            ..DocumentBlock::default()
+        };
+        let mut request = converse("demo.model", "Summarize this.");
+        request.messages[0].content.push(ContentBlock { member: Some(content_block::Member::Document(document)) });
+        client.converse(request).await.map(|response| response.into_inner().stop_reason)
+    });
+    for outcome in futures::future::join_all(calls).await {
+        assert_eq!(outcome.unwrap().as_deref(), Some("end_turn"));
+    }
+}
