@@ -70,7 +70,7 @@ pub(crate) enum Payload {
     Events,
 }
 
-/// A message and the AWS shape that it stands for.
+/// A message, and the AWS shape that it is.
 #[derive(Deserialize)]
 pub(crate) struct Message {
     pub(crate) kind: Kind,
@@ -84,7 +84,7 @@ impl Message {
     }
 }
 
-/// What a message stands for in AWS's JSON.
+/// What a message is in AWS's JSON.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {

@@ -120,12 +120,12 @@ macro_rules! round_trips {
 round_trips! {
     a_converse_request_comes_through_unchanged: ConverseRequest,
     a_converse_stream_request_comes_through_unchanged: ConverseStreamRequest,
-    a_converse_answer_comes_through_unchanged: ConverseResponse,
+    a_converse_response_comes_through_unchanged: ConverseResponse,
     a_count_tokens_request_comes_through_unchanged: CountTokensRequest,
     an_apply_guardrail_request_comes_through_unchanged: ApplyGuardrailRequest,
-    an_apply_guardrail_answer_comes_through_unchanged: ApplyGuardrailResponse,
+    an_apply_guardrail_response_comes_through_unchanged: ApplyGuardrailResponse,
     a_guardrail_checks_request_comes_through_unchanged: InvokeGuardrailChecksRequest,
-    a_guardrail_checks_answer_comes_through_unchanged: InvokeGuardrailChecksResponse,
+    a_guardrail_checks_response_comes_through_unchanged: InvokeGuardrailChecksResponse,
     a_job_comes_through_unchanged: StartAsyncInvokeRequest,
     a_list_of_jobs_comes_through_unchanged: ListAsyncInvokesResponse,
 }

@@ -90,8 +90,10 @@ impl AwsModel {
                 });
                 // An empty structure is a value. An empty union is not.
                 let empty = (!fact.union && !fact.eventstream).then(|| (String::new(), json!({})));
-                let invented = (format!(".{INVENTED}"), object(INVENTED, leaf("document")));
-                empty.into_iter().chain(deep).chain([invented]).collect()
+                // A request or a response that is not JSON has no place for an unknown member.
+                let is_json = fact.members.is_empty() || fact.members.values().any(|m| m.location.is_none());
+                let invented = is_json.then(|| (format!(".{INVENTED}"), object(INVENTED, leaf("document"))));
+                empty.into_iter().chain(deep).chain(invented).collect()
             }
             "list" => {
                 let values = self.one_field_at_a_time(fact.element.as_ref().unwrap());
