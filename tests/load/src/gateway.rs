@@ -55,7 +55,7 @@ impl Gateway {
     /// Ends it with SIGTERM. Returns how long that took, and whether every call had ended before.
     pub(crate) async fn terminate(self) -> Result<(Duration, bool)> {
         let (took, in_order) = self.process.terminate().await?;
-        let is_late = std::fs::read_to_string(self.log)?.contains("\"WARN\"");
+        let is_late = std::fs::read_to_string(self.log)?.contains("the grace");
         Ok((took, in_order && !is_late))
     }
 }
