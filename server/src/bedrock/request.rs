@@ -157,6 +157,10 @@ fn check_value(binding: &'static Binding, value: &str) -> Result<(), Failure> {
     {
         return Err(invalid(binding, &format!("longer than {limit} characters")));
     }
+    let is_header = matches!(binding.place, Place::Header | Place::Headers);
+    if is_header && !value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err(invalid(binding, "a header can only have printable ASCII characters"));
+    }
     if value.len() > BOUND_VALUE_LIMIT {
         return Err(invalid(binding, &format!("longer than {BOUND_VALUE_LIMIT} bytes")));
     }

@@ -7,10 +7,17 @@ use std::io::{BufReader, Read};
 use bytes::{Buf as _, Bytes};
 use http::HeaderMap;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::admission::{ByteBudget, ByteCharge, SMALL_MESSAGE_BYTES};
 use crate::error::Failure;
 use crate::limits::MAX_MESSAGE_BYTES;
+
+/// Maximum number of messages that are inflated at the same time. Each needs a processor, and memory for the decoder that is
+/// not part of the budget: up to the size of the largest message.
+const MAX_INFLATING: usize = 4;
+
+static INFLATING: Semaphore = Semaphore::const_new(MAX_INFLATING);
 
 /// The header that names the encoding of compressed messages.
 const ENCODING_HEADER: &str = "grpc-encoding";
@@ -49,7 +56,9 @@ pub(super) async fn inflate(
     budget: &ByteBudget,
 ) -> Result<(Bytes, ByteCharge), Failure> {
     let (budget, runtime) = (budget.clone(), Handle::current());
+    let slot = INFLATING.acquire().await.ok();
     let task = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
         let input = BufReader::new(Parts(parts));
         let malformed = |_| Failure::MalformedMessage("a compressed message cannot be inflated");
         let mut output: Box<dyn Read> = match encoding {
@@ -69,6 +78,8 @@ pub(super) async fn inflate(
         // It is unknown how large the rest is, so the largest size is reserved until it is known.
         let reserved = runtime.block_on(budget.charge(MAX_MESSAGE_BYTES));
         let mut charge = reserved.ok_or(Failure::NoRoomForMessage)?;
+        // Memory that is reserved and not written takes no space. Growing step by step would copy, and take up to three times.
+        message.reserve_exact(MAX_MESSAGE_BYTES + 1 - message.len());
         let room = (MAX_MESSAGE_BYTES - message.len()) as u64;
         output.take(room + 1).read_to_end(&mut message).map_err(malformed)?;
         if message.len() > MAX_MESSAGE_BYTES {

@@ -40,7 +40,7 @@ impl Failure {
             Self::MalformedTimeout => row(Code::InvalidArgument, "MALFORMED_TIMEOUT", Retry::Never, P::None),
             Self::MalformedMessage(_) => row(Code::InvalidArgument, "MALFORMED_MESSAGE", Retry::Never, P::None),
             Self::MessageTooLarge(_) => row(Code::InvalidArgument, "MESSAGE_TOO_LARGE", Retry::Never, P::None),
-            Self::RequestTimeout(_) => row(Code::DeadlineExceeded, "REQUEST_TIMEOUT", Retry::Never, P::None),
+            Self::RequestTimeout(_) => row(Code::DeadlineExceeded, "REQUEST_BODY_TIMEOUT", Retry::Never, P::None),
             Self::NoRoomForMessage => {
                 row(Code::ResourceExhausted, "ADMISSION_BYTES", Retry::Never, P::After(Backoff::ADMISSION))
             }

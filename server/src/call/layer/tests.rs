@@ -18,7 +18,11 @@ use crate::admission::{Admission, AdmissionSettings};
 const PATH: &str = "/bedrock.runtime.v1.BedrockRuntimeService/ConverseStream";
 
 fn request() -> http::Request<Body> {
-    http::Request::post(PATH).body(Body::empty()).unwrap()
+    http::Request::post(PATH)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Body::empty())
+        .unwrap()
 }
 
 fn reason(status: &Status) -> String {

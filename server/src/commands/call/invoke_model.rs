@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bedrock_grpc_schema::json::{self, Invalid};
 use bedrock_grpc_schema::runtime::v1::InvokeModelResponse;
 use serde_json::value::RawValue;
 
@@ -26,14 +25,23 @@ pub(super) fn encode_body(mut members: Members, request: &str) -> Result<Members
 }
 
 /// The response as AWS JSON, with a JSON body as JSON.
-pub(super) fn response_text(mut response: InvokeModelResponse) -> Result<Vec<u8>, Invalid> {
-    let Some(body) = response.body.take_if(|body| is_json(body)) else {
-        return Ok(json::encode(&response, 0)?.into());
-    };
-    let rest = json::encode(&response, 0)?;
-    let members = rest.strip_prefix(b"{").unwrap_or_default();
-    let separator: &[u8] = if members == b"}" { b"" } else { b"," };
-    Ok([b"{\"body\":", &body[..], separator, members].concat())
+pub(super) fn response_text(mut response: InvokeModelResponse) -> Vec<u8> {
+    let body = response.body.take().unwrap_or_default();
+    let body = if is_json(&body) { body.to_vec() } else { format!("\"{}\"", STANDARD.encode(&body)).into_bytes() };
+    let mut text = [b"{\"body\":", &body[..]].concat();
+    // The codec leaves out these members, because they are headers on AWS's wire.
+    for (name, value) in [
+        ("contentType", response.content_type),
+        ("performanceConfigLatency", response.performance_config_latency),
+        ("serviceTier", response.service_tier),
+    ] {
+        if let Some(value) = value {
+            text.extend_from_slice(format!(",\"{name}\":").as_bytes());
+            text.extend_from_slice(&serde_json::to_vec(&value).unwrap_or_default());
+        }
+    }
+    text.push(b'}');
+    text
 }
 
 /// A chunk of a stream as AWS JSON, with a JSON chunk as JSON.
@@ -57,7 +65,7 @@ mod tests {
             content_type: Some("application/json".to_owned()),
             ..InvokeModelResponse::default()
         };
-        let text = |response| String::from_utf8(response_text(response).unwrap()).unwrap();
+        let text = |response| String::from_utf8(response_text(response)).unwrap();
         assert_eq!(text(with_body(b"{\"a\":1.0}")), r#"{"body":{"a":1.0},"contentType":"application/json"}"#);
         assert_eq!(text(with_body(b"\x00")), r#"{"body":"AA==","contentType":"application/json"}"#);
         assert_eq!(chunk_text(b"{\"a\":1}").unwrap(), b"{\"chunk\":{\"bytes\":{\"a\":1}}}");

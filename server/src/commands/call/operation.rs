@@ -51,7 +51,7 @@ pub(super) async fn run(
         Operation::InvokeModel => {
             let response = client.invoke_model(request.decode::<InvokeModelRequest>()?).await?;
             output.print_metadata(response.metadata())?;
-            output.print_text(response_text(response.into_inner()))
+            output.print_text(Ok(response_text(response.into_inner())))
         }
         Operation::ConverseStream => {
             let mut stream = client.converse_stream(request.decode::<ConverseStreamRequest>()?).await?;
