@@ -271,7 +271,7 @@ fn write_union(code: &mut String, message: &DescriptorProto) -> std::fmt::Result
         match member {
             Member::Plain(field) => writeln!(
                 code,
-                "Self::{}(value) => map.serialize_entry({:?}, &crate::json::field::Json(value)),",
+                "Self::{}(value) => map.serialize_entry({:?}, &crate::json::value::Json(value)),",
                 variant(field),
                 field.json_name()
             )?,

@@ -10,8 +10,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use super::field::{Field as _, Json};
+use super::field::Field as _;
 use super::reject::{Rejected, reject};
+use super::value::Json;
 use super::{AwsJson, Reader};
 
 /// The form in which documents are read.

@@ -134,15 +134,6 @@ impl<F: Field> Serialize for FieldJson<'_, F> {
     }
 }
 
-/// A value as serde sees it.
-pub(crate) struct Json<'a, T>(pub(crate) &'a T);
-
-impl<T: AwsJson> Serialize for Json<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.write(serializer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use prost_types::Timestamp;

@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::Serializer;
 
-use super::field::Json;
 use super::reader::ValueSeed;
+use super::value::Json;
 use super::{AwsJson, Reader};
 
 pub(crate) fn write<T: AwsJson, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {

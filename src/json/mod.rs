@@ -17,6 +17,7 @@ pub(crate) mod structure;
 mod timestamp;
 pub(crate) mod union;
 mod unrecognized;
+pub(crate) mod value;
 
 use bytes::Bytes;
 use serde::de::{DeserializeSeed as _, Deserializer};
@@ -26,8 +27,8 @@ pub use document::DocumentForm;
 pub use reader::Reader;
 pub use union::Union;
 
-use field::Json;
 use reader::ValueSeed;
+use value::Json;
 
 /// A value that stands in AWS's JSON: a scalar, a message, a list message.
 pub trait AwsJson: Sized {

@@ -270,3 +270,13 @@ async fn very_long_query_and_header_members_are_rejected_and_the_gateway_lives_o
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert!(simulator.requests().is_empty());
 }
+
+#[tokio::test]
+async fn ids_that_are_dots_are_rejected_and_nothing_is_sent() {
+    let (simulator, _gateway, mut client) = started().await;
+    for id in [".", ".."] {
+        let status = client.converse(converse(id, "Hi")).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "VALIDATION"), "{id}");
+    }
+    assert!(simulator.requests().is_empty());
+}

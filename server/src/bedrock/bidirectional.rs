@@ -65,7 +65,7 @@ pub(super) async fn open(
         Authorization::Signature(signer) => EventWriter::new(Arc::clone(signer), region, signature, time),
     };
     let input = AbortOnDropHandle::new(tokio::spawn(send_input(sender, writer, input)));
-    Ok((response.await?, input))
+    Ok((response.await?.map(IncomingBody::from), input))
 }
 
 /// Sends the caller's chunks as Bedrock has room for them, then the end. The response ends this task, whatever it waits for.

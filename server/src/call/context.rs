@@ -51,3 +51,10 @@ pub(crate) struct CallContext {
     /// Whether the caller sees Bedrock's messages without redaction (`--expose-upstream-messages`).
     pub(crate) expose_upstream_messages: bool,
 }
+
+impl CallContext {
+    /// The request token that the gateway generated, if Bedrock may have received it.
+    pub(crate) fn sent_request_token(&self) -> Option<&str> {
+        self.generated_request_token.as_deref().filter(|_| self.attempts > 0)
+    }
+}

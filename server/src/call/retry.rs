@@ -10,9 +10,6 @@ use super::lifecycle::Call;
 use crate::bedrock::{Readiness, Target, Upstream};
 use crate::error::{Failure, Retry};
 
-/// Maximum number of requests to Bedrock for one call.
-pub(super) const MAX_ATTEMPTS: u32 = 3;
-
 /// Maximum wait between two attempts. The caller decides about a longer wait: the status contains the delay.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Maximum number of requests to Bedrock for one call.
+pub(super) const MAX_ATTEMPTS: u32 = 3;
+
 /// Settings that apply to every call.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallSettings {

@@ -10,7 +10,6 @@ use super::classification::Classification;
 use super::failure::Failure;
 use super::field::find_field_path;
 use super::redact::redact_message;
-use super::status::sent_request_token;
 use crate::call::{CallContext, Phase};
 
 /// `ErrorInfo.domain`.
@@ -88,7 +87,7 @@ fn error_info_metadata(
     optional("model_id", context.model_id.as_deref());
     optional("region", context.region.as_deref());
     optional("aws_request_id", context.request_id.as_deref());
-    optional("client_request_token", sent_request_token(context));
+    optional("client_request_token", context.sent_request_token());
     if let Failure::Exception(e) = failure {
         optional("aws_error_code", e.name.as_deref());
         if classification.reason.starts_with("UPSTREAM_") {

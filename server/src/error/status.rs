@@ -31,7 +31,7 @@ impl Failure {
         if let Some(Ok(id)) = context.request_id.as_deref().map(str::parse) {
             metadata.insert("x-amzn-requestid", id);
         }
-        if let Some(Ok(token)) = sent_request_token(context).map(str::parse) {
+        if let Some(Ok(token)) = context.sent_request_token().map(str::parse) {
             metadata.insert("bedrock-grpc-client-request-token", token);
         }
         let mut message = caller_message(self, context);
@@ -54,15 +54,10 @@ impl Failure {
 /// the token in the status.
 fn classify_for_caller(failure: &Failure, context: &CallContext) -> Classification {
     let mut classification = failure.classify();
-    if sent_request_token(context).is_some() {
+    if context.sent_request_token().is_some() {
         classification.pushback = Pushback::Stop;
     }
     classification
-}
-
-/// The token that the gateway generated, if Bedrock may have received it.
-pub(super) fn sent_request_token(context: &CallContext) -> Option<&str> {
-    context.generated_request_token.as_deref().filter(|_| context.attempts > 0)
 }
 
 fn encoded_trailer_size(status: &Status) -> usize {

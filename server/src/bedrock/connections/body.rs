@@ -3,12 +3,9 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use h2::RecvStream;
-use hyper::body::Incoming;
 
 use super::http1::Http1Body;
 use super::http2::Http2Body;
-use super::lease::{Http1Lease, Http2Lease};
 
 /// The body of a response. Dropping it before its end stops the response: over HTTP/2 the stream is reset and the
 /// connection kept, over HTTP/1.1 the connection closes.
@@ -19,15 +16,19 @@ enum Wire {
     Http2(Http2Body),
 }
 
+impl From<Http1Body> for IncomingBody {
+    fn from(body: Http1Body) -> Self {
+        Self(Wire::Http1(Box::new(body)))
+    }
+}
+
+impl From<Http2Body> for IncomingBody {
+    fn from(body: Http2Body) -> Self {
+        Self(Wire::Http2(body))
+    }
+}
+
 impl IncomingBody {
-    pub(super) fn http1(body: Incoming, lease: Http1Lease) -> Self {
-        Self(Wire::Http1(Box::new(Http1Body::new(body, lease))))
-    }
-
-    pub(super) fn http2(stream: RecvStream, lease: Http2Lease) -> Self {
-        Self(Wire::Http2(Http2Body::new(stream, lease)))
-    }
-
     /// Its length as HTTP/1.1 knows it; HTTP/2 has `content-length` alone.
     pub(in crate::bedrock) fn length(&self) -> Option<u64> {
         match &self.0 {
@@ -36,7 +37,7 @@ impl IncomingBody {
         }
     }
 
-    /// The next piece as it comes off the wire; an error when the connection or the stream breaks.
+    /// The next piece as it arrives; an error when the connection or the stream breaks.
     pub(in crate::bedrock) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ()>>> {
         match &mut self.0 {
             Wire::Http1(body) => body.poll_chunk(cx),

@@ -1,22 +1,19 @@
 //! The connections to one host: which one a call gets, when one is opened, and who waits for one.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::connector::{Connector, Origin};
-use super::http1::Http1;
-use super::http2::Http2;
-use super::lease::{Http1Lease, Http2Lease, Lease};
+use super::http1::{Http1, Http1Host, Http1Lease};
+use super::http2::{Http2, Http2Host, Http2Lease};
+use super::lease::Lease;
 use super::{ConnectionOptions, SendError};
 
 /// A connection is opened once this share of all streams is in use, so that the next calls find one ready.
 const FULL_SHARE: f64 = 0.75;
-
-/// Time without calls after which a connection is closed. (hyper's and the AWS SDK's default.)
-pub(super) const IDLE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// The connections to one host.
 pub(in crate::bedrock) struct Host {
@@ -48,7 +45,7 @@ struct State {
     waiters: VecDeque<Waiter>,
 }
 
-/// A call that waits for a connection, or for the reason why there is none.
+/// A call that waits for a connection, or for the reason why it gets no connection.
 type Waiter = oneshot::Sender<Result<Lease, Arc<str>>>;
 
 impl Host {
@@ -116,54 +113,6 @@ impl Host {
         }
     }
 
-    /// Gives free connections to those who wait.
-    pub(super) fn serve_waiters(self: &Arc<Self>) {
-        let served = {
-            let mut state = self.lock();
-            if state.waiters.is_empty() {
-                return;
-            }
-            let served = self.match_waiters(&mut state);
-            self.open_ahead(&mut state);
-            served
-        };
-        // A waiter that is gone drops its lease, which comes back here: so not under the lock.
-        for (waiter, lease) in served {
-            let _ = waiter.send(Ok(lease));
-        }
-    }
-
-    /// Takes no new calls on a connection. Running calls keep it.
-    pub(super) fn retire(self: &Arc<Self>, connection: &Http2) {
-        let retired = {
-            let mut state = self.lock();
-            let position = state.open.iter().position(|open| open.id == connection.id);
-            position.map(|position| state.open.remove(position))
-        };
-        drop(retired);
-        self.serve_waiters();
-    }
-
-    /// Keeps an HTTP/1.1 connection for the next call.
-    pub(super) fn keep_idle(self: &Arc<Self>, mut connection: Http1) {
-        connection.idle_since = Instant::now();
-        let expired: Vec<Http1> = {
-            let mut state = self.lock();
-            state.idle.push(connection);
-            let fresh = state.idle.iter().position(|idle| !idle.is_expired()).unwrap_or(state.idle.len());
-            state.http1_count -= fresh;
-            state.idle.drain(..fresh).collect()
-        };
-        drop(expired);
-        self.serve_waiters();
-    }
-
-    /// An HTTP/1.1 connection is closed.
-    pub(super) fn forget_http1(self: &Arc<Self>) {
-        self.lock().http1_count -= 1;
-        self.serve_waiters();
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,15 +141,15 @@ impl Host {
             let free = state.open.iter().enumerate().filter(|(_, connection)| connection.has_room(limit));
             let Some((position, connection)) = free.min_by_key(|(_, connection)| connection.streams()) else { break };
             if connection.is_usable() {
-                connection.enter();
-                let connection = Arc::clone(connection);
-                return Some(Lease::Http2(Http2Lease { connection, host: Arc::clone(self) }));
+                let host: Arc<Self> = Arc::clone(self);
+                return Some(Lease::Http2(Http2Lease::new(connection, host)));
             }
             state.open.remove(position);
         }
         while let Some(connection) = state.idle.pop() {
             if connection.is_usable() {
-                return Some(Lease::Http1(Http1Lease { connection: Some(connection), host: Arc::clone(self) }));
+                let host: Arc<Self> = Arc::clone(self);
+                return Some(Lease::Http1(Http1Lease::new(connection, host)));
             }
             state.http1_count -= 1;
         }
@@ -274,10 +223,59 @@ impl Host {
     async fn connect(self: &Arc<Self>) -> std::io::Result<Opened> {
         let connected = self.connector.connect(&self.origin).await?;
         if connected.is_http2 {
-            Ok(Opened::Http2(Http2::open(connected.socket, self).await?))
+            let host: Weak<Self> = Arc::downgrade(self);
+            Ok(Opened::Http2(Http2::open(connected.socket, &self.options, host).await?))
         } else {
             Ok(Opened::Http1(Http1::open(connected.socket, connected.forwarding).await?))
         }
+    }
+}
+
+impl Http2Host for Host {
+    fn serve_waiters(self: Arc<Self>) {
+        let served = {
+            let mut state = self.lock();
+            if state.waiters.is_empty() {
+                return;
+            }
+            let served = self.match_waiters(&mut state);
+            self.open_ahead(&mut state);
+            served
+        };
+        // A waiter that is gone drops its lease, which comes back here: so not under the lock.
+        for (waiter, lease) in served {
+            let _ = waiter.send(Ok(lease));
+        }
+    }
+
+    fn retire(self: Arc<Self>, connection_id: u64) {
+        let retired = {
+            let mut state = self.lock();
+            let position = state.open.iter().position(|open| open.id == connection_id);
+            position.map(|position| state.open.remove(position))
+        };
+        drop(retired);
+        self.serve_waiters();
+    }
+}
+
+impl Http1Host for Host {
+    fn keep_idle(self: Arc<Self>, mut connection: Http1) {
+        connection.idle_since = Instant::now();
+        let expired: Vec<Http1> = {
+            let mut state = self.lock();
+            state.idle.push(connection);
+            let fresh = state.idle.iter().position(|idle| !idle.is_expired()).unwrap_or(state.idle.len());
+            state.http1_count -= fresh;
+            state.idle.drain(..fresh).collect()
+        };
+        drop(expired);
+        self.serve_waiters();
+    }
+
+    fn forget_http1(self: Arc<Self>) {
+        self.lock().http1_count -= 1;
+        self.serve_waiters();
     }
 }
 

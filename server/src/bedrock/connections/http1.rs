@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection, for one call at a time.
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -16,10 +17,8 @@ use hyper_util::rt::TokioIo;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SendError;
-use super::body::IncomingBody;
 use super::connector::{Forwarding, Socket};
-use super::host::IDLE_TIMEOUT;
-use super::lease::Http1Lease;
+use super::options::IDLE_TIMEOUT;
 
 /// One HTTP/1.1 connection.
 pub(super) struct Http1 {
@@ -74,8 +73,45 @@ impl Http1 {
     }
 }
 
-/// Sends a whole request.
-pub(super) async fn send(mut lease: Http1Lease, request: Request<Bytes>) -> Result<Response<IncomingBody>, SendError> {
+/// The host that lends connections.
+pub(super) trait Http1Host: Send + Sync {
+    /// Keeps a connection for the next call.
+    fn keep_idle(self: Arc<Self>, connection: Http1);
+
+    /// Forgets a connection that is closed.
+    fn forget_http1(self: Arc<Self>);
+}
+
+/// A whole HTTP/1.1 connection. Dropping it closes the connection; [`Http1Lease::give_back`] keeps it for the next call.
+pub(in crate::bedrock) struct Http1Lease {
+    /// `None` once the connection has been given back.
+    connection: Option<Http1>,
+    host: Arc<dyn Http1Host>,
+}
+
+impl Http1Lease {
+    pub(super) fn new(connection: Http1, host: Arc<dyn Http1Host>) -> Self {
+        Self { connection: Some(connection), host }
+    }
+
+    /// Returns the connection. The response must have been read to its end.
+    pub(super) fn give_back(mut self) {
+        if let Some(connection) = self.connection.take() {
+            Arc::clone(&self.host).keep_idle(connection);
+        }
+    }
+}
+
+impl Drop for Http1Lease {
+    fn drop(&mut self) {
+        if self.connection.take().is_some() {
+            Arc::clone(&self.host).forget_http1();
+        }
+    }
+}
+
+/// Sends a complete request.
+pub(super) async fn send(mut lease: Http1Lease, request: Request<Bytes>) -> Result<Response<Http1Body>, SendError> {
     let closed = || SendError::NotSent("the connection is closed".to_owned());
     let connection = lease.connection.as_mut().ok_or_else(closed)?;
     // A connection that the peer has closed meanwhile.
@@ -83,7 +119,7 @@ pub(super) async fn send(mut lease: Http1Lease, request: Request<Bytes>) -> Resu
     let mut request = request.map(Full::new);
     connection.adapt(&mut request);
     match connection.sender.try_send_request(request).await {
-        Ok(response) => Ok(response.map(|body| IncomingBody::http1(body, lease))),
+        Ok(response) => Ok(response.map(|body| Http1Body::new(body, lease))),
         Err(mut error) => {
             let is_unsent = error.take_message().is_some();
             let error = error.into_error();
@@ -95,14 +131,14 @@ pub(super) async fn send(mut lease: Http1Lease, request: Request<Bytes>) -> Resu
 }
 
 /// The body of a response, as far as HTTP/1.1 has it.
-pub(super) struct Http1Body {
+pub(in crate::bedrock) struct Http1Body {
     body: Incoming,
     /// Given back when the body has ended.
     lease: Option<Http1Lease>,
 }
 
 impl Http1Body {
-    pub(super) fn new(body: Incoming, lease: Http1Lease) -> Self {
+    fn new(body: Incoming, lease: Http1Lease) -> Self {
         let mut this = Self { body, lease: Some(lease) };
         this.give_back_at_end();
         this

@@ -18,10 +18,8 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SendError;
-use super::body::IncomingBody;
 use super::connector::Socket;
-use super::host::{Host, IDLE_TIMEOUT};
-use super::lease::Http2Lease;
+use super::options::{ConnectionOptions, IDLE_TIMEOUT};
 
 /// How long a closing connection may write what is queued, as RST_STREAM and GOAWAY.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -53,9 +51,12 @@ pub(super) struct Http2 {
 
 impl Http2 {
     /// Starts HTTP/2 on a socket and returns once the peer has responded to a PING: so its SETTINGS are known too.
-    pub(super) async fn open(socket: Socket, host: &Arc<Host>) -> io::Result<Arc<Self>> {
+    pub(super) async fn open(
+        socket: Socket,
+        options: &ConnectionOptions,
+        host: Weak<dyn Http2Host>,
+    ) -> io::Result<Arc<Self>> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-        let options = &host.options;
         let mut builder = h2::client::Builder::new();
         builder
             .initial_window_size(options.stream_window)
@@ -78,7 +79,7 @@ impl Http2 {
             _closing: closing.clone().drop_guard(),
         });
         let (is_ready, ready) = oneshot::channel();
-        let driver = Driver { connection: Arc::downgrade(&this), host: Arc::downgrade(host) };
+        let driver = Driver { connection: Arc::downgrade(&this), host, options: options.clone() };
         tokio::spawn(driver.run(connection, pings, closing, is_ready));
         ready.await.map_err(|_| io::Error::other("the connection closed before it was ready"))?;
         this.read_peer_limit();
@@ -109,13 +110,12 @@ impl Http2 {
         self.ended.get().is_none() && !matches!(self.sender.clone().poll_ready(&mut context), Poll::Ready(Err(_)))
     }
 
-    /// Counts a call. The host calls this under its lock.
-    pub(super) fn enter(&self) {
+    fn enter(&self) {
         self.streams.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call has ended.
-    pub(super) fn leave(&self) {
+    fn leave(&self) {
         if self.streams.fetch_sub(1, Ordering::Relaxed) == 1 {
             *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
@@ -143,7 +143,8 @@ impl Http2 {
 /// The task that moves a connection's bytes, asks whether the peer is alive, and retires the connection.
 struct Driver {
     connection: Weak<Http2>,
-    host: Weak<Host>,
+    host: Weak<dyn Http2Host>,
+    options: ConnectionOptions,
 }
 
 impl Driver {
@@ -154,9 +155,7 @@ impl Driver {
         closing: CancellationToken,
         is_ready: oneshot::Sender<()>,
     ) {
-        let Some(host) = self.host.upgrade() else { return };
-        let options = host.options.clone();
-        drop(host);
+        let options = &self.options;
         let watch = async {
             // Bounded by the connect timeout: the connection is dropped then.
             if pings.ping(Ping::opaque()).await.is_err() || is_ready.send(()).is_err() {
@@ -201,13 +200,43 @@ impl Driver {
 
     fn retire(&self) {
         if let (Some(host), Some(connection)) = (self.host.upgrade(), self.connection.upgrade()) {
-            host.retire(&connection);
+            host.retire(connection.id);
         }
     }
 }
 
-/// Sends a whole request.
-pub(super) async fn send(lease: Http2Lease, request: Request<Bytes>) -> Result<Response<IncomingBody>, SendError> {
+/// The host that lends streams.
+pub(super) trait Http2Host: Send + Sync {
+    /// Gives free streams to the calls that wait.
+    fn serve_waiters(self: Arc<Self>);
+
+    /// Starts no new calls on a connection. Running calls keep it.
+    fn retire(self: Arc<Self>, connection_id: u64);
+}
+
+/// One stream of an HTTP/2 connection. Dropping it returns the stream.
+pub(in crate::bedrock) struct Http2Lease {
+    connection: Arc<Http2>,
+    host: Arc<dyn Http2Host>,
+}
+
+impl Http2Lease {
+    /// Counts a call on the connection. The host calls this under its lock.
+    pub(super) fn new(connection: &Arc<Http2>, host: Arc<dyn Http2Host>) -> Self {
+        connection.enter();
+        Self { connection: Arc::clone(connection), host }
+    }
+}
+
+impl Drop for Http2Lease {
+    fn drop(&mut self) {
+        self.connection.leave();
+        Arc::clone(&self.host).serve_waiters();
+    }
+}
+
+/// Sends a complete request.
+pub(super) async fn send(lease: Http2Lease, request: Request<Bytes>) -> Result<Response<Http2Body>, SendError> {
     let (parts, body) = request.into_parts();
     let mut sender = lease.connection.sender.clone();
     let not_sent = |error: h2::Error| SendError::NotSent(error.to_string());
@@ -235,13 +264,13 @@ pub(in crate::bedrock) struct PendingResponse {
 }
 
 impl Future for PendingResponse {
-    type Output = Result<Response<IncomingBody>, SendError>;
+    type Output = Result<Response<Http2Body>, SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let received = ready!(Pin::new(&mut self.response).poll(cx));
         let Some(lease) = self.lease.take() else { return Poll::Pending };
         Poll::Ready(match received {
-            Ok(response) => Ok(response.map(|stream| IncomingBody::http2(stream, lease))),
+            Ok(response) => Ok(response.map(|stream| Http2Body::new(stream, lease))),
             Err(error) => Err(lease.connection.error(&error)),
         })
     }
@@ -283,14 +312,14 @@ impl SendBody {
 }
 
 /// The body of a response, as far as HTTP/2 has it.
-pub(super) struct Http2Body {
+pub(in crate::bedrock) struct Http2Body {
     stream: RecvStream,
     /// Given back when the body has ended.
     lease: Option<Http2Lease>,
 }
 
 impl Http2Body {
-    pub(super) fn new(stream: RecvStream, lease: Http2Lease) -> Self {
+    fn new(stream: RecvStream, lease: Http2Lease) -> Self {
         let lease = (!stream.is_end_stream()).then_some(lease);
         Self { stream, lease }
     }

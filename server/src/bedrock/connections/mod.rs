@@ -94,8 +94,8 @@ pub(in crate::bedrock) async fn send<E: From<SendError>>(
         let lease = host.acquire().await?;
         let request = build()?;
         let sent = match lease {
-            Lease::Http2(lease) => http2::send(lease, request).await,
-            Lease::Http1(lease) => http1::send(lease, request).await,
+            Lease::Http2(lease) => http2::send(lease, request).await.map(|response| response.map(IncomingBody::from)),
+            Lease::Http1(lease) => http1::send(lease, request).await.map(|response| response.map(IncomingBody::from)),
         };
         tries += 1;
         match sent {

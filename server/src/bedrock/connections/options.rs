@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Time without calls after which a connection is closed. (hyper's and the AWS SDK's default.)
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+
 /// Limits and timeouts of the connections to Bedrock.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionOptions {

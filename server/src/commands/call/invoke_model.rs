@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bedrock_grpc_schema::runtime::v1::InvokeModelResponse;
 use serde_json::value::RawValue;
 
-use super::request::{Members, to_raw};
+use super::members::{Members, to_raw};
 use crate::commands::connection::CommandError;
 
 /// Writes a JSON body as base64. A request without `body` is the body itself, as AWS's documentation of models shows it.

@@ -1,6 +1,7 @@
 //! `bedrock-grpc call`: one call of an operation, with AWS JSON in and out.
 
 mod invoke_model;
+mod members;
 mod operation;
 mod output;
 mod request;

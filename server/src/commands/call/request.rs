@@ -1,18 +1,14 @@
 //! The request of `call`: from the command line, a file or standard input to a message.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use bedrock_grpc_schema::json::{self, AwsJson};
-use serde_json::value::RawValue;
 
 use super::invoke_model;
+use super::members::{Members, to_raw};
 use crate::cli::Operation;
 use crate::commands::connection::{CommandError, read_file};
-
-/// The members of a JSON object, each as exact text.
-pub(super) type Members = BTreeMap<String, Box<RawValue>>;
 
 /// The request as the user gave it.
 pub(super) struct RequestText<'a> {
@@ -82,11 +78,6 @@ impl<'a> RequestText<'a> {
         }
         serde_json::to_string(&members).map_err(|error| CommandError::Usage(error.to_string()))
     }
-}
-
-/// A string as JSON text.
-pub(super) fn to_raw(text: &str) -> Result<Box<RawValue>, CommandError> {
-    serde_json::value::to_raw_value(text).map_err(|error| CommandError::Usage(error.to_string()))
 }
 
 fn read_stdin() -> Result<Vec<u8>, CommandError> {
