@@ -31,7 +31,7 @@ pub(super) enum EventWriter {
     Plain,
 }
 
-/// Bedrock's time at the start of the stream, and ours.
+/// The time at the start of the stream, by Bedrock's clock and by ours.
 #[derive(Clone, Copy)]
 pub(super) struct StreamClock {
     bedrock: SystemTime,
@@ -90,7 +90,7 @@ impl EventWriter {
         Self::Signed { signer, region: region.to_owned(), last_signature: signature, clock }
     }
 
-    /// An event with a chunk of the caller's.
+    /// An event with a chunk from the caller.
     pub(super) fn chunk(&mut self, bytes: &[u8]) -> Result<Bytes, WriteError> {
         let payload = format!("{{\"bytes\":\"{}\"}}", STANDARD.encode(bytes));
         let header = |name: &'static str, value: &'static str| Header::new(name, HeaderValue::String(value.into()));
@@ -101,7 +101,8 @@ impl EventWriter {
         self.write(Some(message))
     }
 
-    /// The end of the events: a signature of nothing. Without signatures there is none.
+    /// The end of the events: a signed frame without an event. An unsigned stream has no such frame, so the result is
+    /// empty.
     pub(super) fn end(&mut self) -> Result<Bytes, WriteError> {
         self.write(None)
     }

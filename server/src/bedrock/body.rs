@@ -10,8 +10,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::connections::IncomingBody;
 use crate::error::Failure;
 
-/// The largest response in bytes: that of a gRPC message, which in JSON is base64 and names. tonic rejects what is still too
-/// large as a message.
+/// Maximum size of a response in bytes: the largest gRPC message as base64, and room for the member names of its JSON. If
+/// the message itself is too large, tonic rejects it.
 pub(super) const LIMIT: usize = crate::limits::MAX_MESSAGE_BYTES / 3 * 4 + 1024 * 1024;
 
 /// The body of a response. Dropping it before its end resets the stream from Bedrock, which stops the generation.

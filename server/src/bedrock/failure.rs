@@ -1,4 +1,4 @@
-//! From what went wrong on the way to Bedrock to a [`Failure`].
+//! Converts errors on the way to Bedrock to a [`Failure`].
 
 use std::task::ready;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use serde::Deserialize;
 use super::connections::{IncomingBody, SendError};
 use crate::error::{Exception, Failure};
 
-/// The most of an error's body that is read, in bytes. Bedrock's are below a kilobyte; a proxy's page may be anything.
+/// Maximum number of bytes that are read of an error's body. Bedrock's are below a kilobyte; a proxy's page may be
+/// anything.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
 
-/// Maximum time for an error's body: the status alone says enough.
+/// Maximum time for an error's body: the status alone is enough to classify the error.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl From<SendError> for Failure {
@@ -38,7 +39,7 @@ struct Names<'a> {
     output: Option<&'a serde_json::value::RawValue>,
 }
 
-/// Reads the exception that a response without success carries.
+/// Reads the exception of an error response.
 pub(super) async fn read_exception(status: StatusCode, headers: &HeaderMap, body: IncomingBody) -> Exception {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let body = read_error_body(body).await;
@@ -46,12 +47,12 @@ pub(super) async fn read_exception(status: StatusCode, headers: &HeaderMap, body
     let mut exception = Exception::parse(named.or_else(|| name_in(&body)).as_deref(), &body);
     exception.http_status = Some(status.as_u16());
     exception.request_id = header("x-amzn-requestid").map(str::to_owned);
-    // Bedrock sends whole seconds where it sends anything.
+    // If Bedrock sends this header, its value is in whole seconds.
     exception.retry_after = header("retry-after").and_then(|s| s.trim().parse().ok()).map(Duration::from_secs);
     exception
 }
 
-/// As much of the body as counts. One that breaks off or does not end is no reason to fail otherwise.
+/// The body, up to the limits of size and time. If it breaks off or does not end, the part that has arrived is used.
 async fn read_error_body(mut body: IncomingBody) -> BytesMut {
     let mut whole = BytesMut::new();
     let read = std::future::poll_fn(|cx| {

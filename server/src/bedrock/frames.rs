@@ -32,7 +32,7 @@ impl Frames {
     /// The next event; `None` when the stream ends between two frames.
     ///
     /// # Errors
-    /// The exception that stands in the stream (`:message-type` `exception` or `error`), [`Failure::Truncated`] when the
+    /// The exception that the stream contains (`:message-type` `exception` or `error`), [`Failure::Truncated`] when the
     /// stream ends within a frame or the connection breaks, [`Failure::Undecodable`] when a frame's checksum is wrong,
     /// [`Failure::ResponseTooLarge`] when a frame does not fit a message.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, Failure> {

@@ -38,7 +38,7 @@ pub(crate) use upstream::{Settings, Upstream};
 pub(crate) struct Target {
     /// The model in the request's path, for the operations that have one there.
     pub(crate) model_id: Option<String>,
-    /// The Region asked.
+    /// The Region that the request is sent to.
     pub(crate) region: String,
 }
 

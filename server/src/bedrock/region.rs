@@ -7,8 +7,8 @@ pub(crate) fn of_arn(id: &str) -> Option<&str> {
     Arn::parse(id).map(|arn| arn.region).filter(|region| is_region(region))
 }
 
-/// Whether it has a Region's shape, as `us-gov-west-1`: it becomes part of a host name. What has not goes where ids without a
-/// Region go, and Bedrock says what it thinks of it.
+/// Whether the text has the shape of a Region, as `us-gov-west-1`. A Region becomes part of a host name. An ARN without such
+/// a text is sent to the configured Region, as an id without a Region is, and Bedrock accepts or rejects it.
 fn is_region(region: &str) -> bool {
     let words: Vec<_> = region.split('-').collect();
     let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());

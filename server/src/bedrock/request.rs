@@ -39,10 +39,11 @@ pub(crate) struct RequestTemplate {
 }
 
 impl RequestTemplate {
-    /// The HTTP request that `message` is, by the row of its operation.
+    /// Builds the HTTP request of `message` from the row of its operation.
     ///
     /// # Errors
-    /// [`Failure::Invalid`] when a member cannot stand where AWS binds it, or the message cannot be written as JSON.
+    /// [`Failure::Invalid`] when a member's value is not allowed where AWS binds it, or the message cannot be written as
+    /// JSON.
     pub(crate) fn new<M: OperationRequest>(message: &M) -> Result<Self, Failure> {
         let row = M::OPERATION;
         let mut parts = Parts::new(row);
@@ -98,7 +99,7 @@ impl Parts {
         if value.is_empty() {
             return Err(invalid(binding, "required: it is part of the path of the request to Bedrock"));
         }
-        // URL libraries and servers take these for something else than a name.
+        // URL libraries and servers do not treat these as names: they are the present and the parent folder.
         if value.split('/').any(|part| matches!(part, "." | "..")) {
             return Err(invalid(binding, "not an id or ARN"));
         }

@@ -1,4 +1,4 @@
-//! How many retries a target gets: about a tenth of its calls, so that an outage is not made worse by retries.
+//! How many retries a target gets: about a tenth of its calls, so that retries do not make an outage worse.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ const FLOOR: u32 = 1;
 /// Retries per call beyond the floor. The SDKs and linkerd use 10 to 20 %.
 const SHARE: f32 = 0.1;
 
-/// How many targets are counted: callers choose models and Regions.
+/// Maximum number of targets that are counted. Callers choose models and Regions, so there must be a limit.
 const TARGETS_LIMIT: usize = 1000;
 
 /// A budget per Region and model. AWS's quotas are per Region and model too.

@@ -94,7 +94,7 @@ pub(super) struct Signer {
 /// Why a request could not be signed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SigningError {
-    /// The credentials hold what cannot stand in a header.
+    /// The credentials contain a character that a header must not contain.
     #[error("the credentials are not ASCII")]
     Credentials(#[from] InvalidHeaderValue),
     /// The time has no date.
@@ -109,7 +109,7 @@ impl Signer {
     /// A signer for `credentials`.
     ///
     /// # Errors
-    /// When the session token cannot stand in a header.
+    /// When the session token contains a character that a header must not contain.
     pub(super) fn new(credentials: Credentials) -> Result<Self, SigningError> {
         let token = credentials.session_token().map(HeaderValue::from_str).transpose()?;
         let token = token.map(|mut token| {
@@ -218,7 +218,7 @@ fn canonical_request(request: &Signable<'_>, headers: &HeaderMap) -> (String, St
     (text, signed)
 }
 
-/// Without spaces around it, and one space where there are several.
+/// The value without spaces around it, and with one space in place of several.
 fn push_trimmed(text: &mut String, value: &str) {
     let mut last_is_space = false;
     for character in value.trim_matches(' ').chars() {

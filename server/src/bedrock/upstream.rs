@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) connections: ConnectionOptions,
 }
 
-/// A successful response of Bedrock's, its body still to be read.
+/// A successful response of Bedrock. Its body has not been read yet.
 pub(crate) struct UpstreamResponse {
     /// The response's headers.
     pub(crate) headers: HeaderMap,
@@ -61,7 +61,7 @@ impl Upstream {
         let region = config.region().map(|region| region.as_ref().to_owned());
         let options = ConnectionOptions {
             extra_roots: settings.upstream_ca.clone(),
-            // An endpoint of the command's own is on this machine.
+            // An endpoint that a command has started is on this machine.
             use_proxy: settings.connections.use_proxy && settings.endpoint_url.is_none(),
             ..settings.connections.clone()
         };
@@ -85,7 +85,7 @@ impl Upstream {
     }
 
     /// Whether a target is in the gateway's own Region. Elsewhere Bedrock also rejects credentials when the account has not
-    /// opted in to the Region, which says nothing of the credentials.
+    /// opted in to the Region, which does not mean that the credentials are invalid.
     #[must_use]
     pub(crate) fn is_default_region(&self, target: &Target) -> bool {
         self.region.as_deref() == Some(target.region.as_str())
@@ -134,8 +134,8 @@ impl Upstream {
         Ok(UpstreamResponse { headers: parts.headers, body })
     }
 
-    /// Sends, and sends once more when Bedrock rejects the signature's time and its clock is known by then. Bedrock has
-    /// done nothing for such a request, so this is no attempt of its own.
+    /// Sends the request. Sends it once more when Bedrock rejects the time of its signature and the response has corrected
+    /// the clock. Bedrock has done nothing for such a request, so this is no attempt of its own.
     async fn with_corrected_clock<F>(&self, send: impl Fn() -> F) -> Result<Response<IncomingBody>, Failure>
     where
         F: Future<Output = Result<Response<IncomingBody>, Failure>>,

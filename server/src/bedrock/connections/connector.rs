@@ -156,7 +156,7 @@ impl Connector {
         Ok(Box::new(connected.into_inner()))
     }
 
-    /// TCP, and TLS over it if the address is a proxy's and says so. The proxy itself speaks HTTP/1.1.
+    /// Opens TCP, and TLS over it if the address is that of an https proxy. The proxy itself speaks HTTP/1.1.
     async fn connect_host(&self, uri: Uri) -> io::Result<Socket> {
         let (is_tls, host) = (uri.scheme() == Some(&Scheme::HTTPS), uri.host().unwrap_or_default().to_owned());
         let socket = self.connect_tcp(uri).await?;
@@ -195,7 +195,8 @@ impl Connector {
     }
 }
 
-/// The platform's roots and `extra`; HTTP/2 preferred. The provider is named, since rustls cannot choose between two.
+/// Trusts the platform's roots and `extra`, and prefers HTTP/2. The provider is named, because rustls cannot choose between
+/// two.
 fn tls_config(extra: Option<&[u8]>) -> Result<ClientConfig, ConnectorError> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();

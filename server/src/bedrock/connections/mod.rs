@@ -84,7 +84,7 @@ impl Pool {
 /// the signature's time is the time of sending; it runs again when the peer did not process the request.
 ///
 /// # Errors
-/// [`SendError`]; or `build`'s own.
+/// [`SendError`], or the error of `build`.
 pub(in crate::bedrock) async fn send<E: From<SendError>>(
     host: &Arc<Host>,
     build: impl Fn() -> Result<Request<Bytes>, E>,
@@ -107,8 +107,8 @@ pub(in crate::bedrock) async fn send<E: From<SendError>>(
     }
 }
 
-/// Opens a stream both ways: the request's head now, its body through the [`SendBody`] that is returned with the response
-/// to come and with what else `build` has made.
+/// Opens a stream in both directions and sends the head of the request. Returns the pending response, the [`SendBody`] that
+/// sends the request's body, and the second value of `build`.
 ///
 /// # Errors
 /// [`SendError::NoHttp2`] as soon as TLS has negotiated something else.

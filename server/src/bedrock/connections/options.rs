@@ -35,15 +35,17 @@ pub(crate) struct ConnectionOptions {
 impl Default for ConnectionOptions {
     fn default() -> Self {
         Self {
-            // What RFC 9113 (section 6.5.2) recommends as the least limit of a server.
+            // What RFC 9113 (section 6.5.2) recommends as the smallest limit of a server.
             streams_per_connection: 100,
             // With 100 streams each, 10,000 calls at once.
             connections_per_host: 100,
             // As many file descriptors as a process has by default (`ulimit -n` is 1,024 on most systems), less the callers'.
             http1_connections_per_host: 512,
-            // 50 MB/s at 5 ms to the same Region, 1.7 MB/s at 150 ms to another; 1 event of a model is some 200 bytes.
+            // One stream can receive 50 MB/s from the same Region (round trip of 5 ms) and 1.7 MB/s from another one (150
+            // ms). An event of a model has about 200 bytes.
             stream_window: 256 * 1024,
-            // Together below the 20 s in which a dead connection has to be found. (The AWS SDK for Java 2 pings each 5 s.)
+            // Interval and timeout together are below the 20 s in which a dead connection has to be found. (The AWS SDK for
+            // Java 2 pings each 5 s.)
             ping_interval: Duration::from_secs(10),
             ping_timeout: Duration::from_secs(8),
             // Hosts behind a name change; an hour follows them without much cost.

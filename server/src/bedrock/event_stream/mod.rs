@@ -101,8 +101,8 @@ struct Prelude {
 }
 
 impl Prelude {
-    /// Reads the first bytes of a frame; `None` while there are too few. The lengths are checked before a byte is waited for
-    /// or allocated on their account.
+    /// Reads the first bytes of a frame; `None` while there are too few. The lengths are checked before the reader waits or
+    /// allocates because of them.
     fn parse(bytes: &[u8], limit: usize) -> Result<Option<Self>, FrameError> {
         let Some((mut prelude, _)) = bytes.split_at_checked(PRELUDE) else { return Ok(None) };
         let actual = crc32fast::hash(&prelude[..PRELUDE - CHECKSUM]);
@@ -154,7 +154,7 @@ fn next_header<'a>(headers: &mut &'a [u8]) -> Result<Option<(&'a str, Option<&'a
 /// Cuts a body into frames.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
-    /// What has come and is not read yet.
+    /// Bytes that have arrived and are not read yet.
     chunk: Bytes,
     /// A frame that began in an earlier chunk. It never contains more than that one frame.
     partial: BytesMut,

@@ -49,7 +49,7 @@ fn read(chunks: &[&[u8]]) -> Read {
                     }
                     for (name, _) in &texts {
                         let first = texts.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
-                        // `header` skips a header of that name whose value is no text only if it comes later.
+                        // If the first header with this name has no text, `header` returns `None`.
                         assert!(frame.header(name).is_none_or(|value| Some(value) == first));
                     }
                     frames.push((texts, frame.payload().to_vec()));

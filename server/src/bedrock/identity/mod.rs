@@ -1,4 +1,5 @@
-//! Who the gateway is to Bedrock: credentials that one background task keeps fresh, and whether Bedrock accepts them.
+//! The identity of the gateway at Bedrock: credentials that one background task keeps fresh, and whether Bedrock accepts
+//! them.
 //!
 //! A call with valid credentials reads them from memory. Only a call without any waits, for the one load that runs, and
 //! never starts a second one. Valid credentials are kept when a load fails or hangs.
@@ -23,7 +24,7 @@ use super::signing::Signer;
 use crate::error::Failure;
 use refresh::{LOAD_TIMEOUT, Refresher};
 
-/// Least time between two loads after rejections: a load may mean a call to STS, or a process.
+/// Minimum time between two loads after rejections. A load may call STS or start a process.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Whether calls can be expected to succeed.

@@ -13,11 +13,11 @@ use super::{CredentialSource, Credentials, Readiness, Shared};
 /// Maximum time of one load. The AWS SDKs' default for resolving an identity.
 pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Least time between a failed load and the next one.
+/// Minimum time between a failed load and the next one.
 pub(super) const FAILURE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Most time between a failed load and the next one while there are no valid credentials: with [`LOAD_TIMEOUT`] below 10 s,
-/// the time in which the gateway has to recover.
+/// Maximum time between a failed load and the next one while there are no valid credentials: with [`LOAD_TIMEOUT`] below 10
+/// s, the time in which the gateway has to recover.
 const FAILURE_INTERVAL_LIMIT: Duration = Duration::from_secs(3);
 
 /// The same while valid credentials are left.
@@ -80,7 +80,7 @@ impl<S: CredentialSource> Refresher<S> {
                 Ok(credentials) => {
                     state.generation += 1;
                     state.failed = None;
-                    // The same ones keep their derived keys.
+                    // Unchanged credentials keep their derived keys.
                     let is_same = state
                         .current
                         .as_ref()
@@ -98,7 +98,7 @@ impl<S: CredentialSource> Refresher<S> {
         }
     }
 
-    /// What a load says of readiness, if anything.
+    /// The readiness after a load. `None` if the load does not change it.
     fn readiness(&mut self, loaded: &Result<Credentials, String>) -> Option<Readiness> {
         let was = *self.shared.readiness.borrow();
         self.rejected_at = match was {
@@ -107,7 +107,7 @@ impl<S: CredentialSource> Refresher<S> {
         };
         let state = self.shared.state.borrow();
         match loaded {
-            // The same credentials may have been rejected for a passing reason, so they are tried again after a while.
+            // The same credentials may have been rejected for a temporary reason, so they are tried again after a while.
             Ok(credentials) => {
                 let is_same = state.current.as_ref().is_some_and(|current| current.equals(credentials));
                 let is_recent = self.rejected_at.is_some_and(|at| at.elapsed() < RECHECK_INTERVAL);

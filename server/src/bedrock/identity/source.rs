@@ -18,7 +18,7 @@ const API_KEY: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
 /// Loads credentials.
 pub(in crate::bedrock) trait CredentialSource: Send + Sync + 'static {
-    /// Loads them from where they are. The caller bounds the time.
+    /// Loads the credentials. The caller bounds the time.
     fn load(&self) -> impl Future<Output = Result<Credentials, String>> + Send;
 }
 
