@@ -103,8 +103,8 @@ pub(crate) struct ServeOptions {
     #[arg(long)]
     pub(crate) compress_streams: bool,
 
-    /// Maximum time to hold data for callers, so that many streams share a write, when at least 64 calls run. With fewer calls
-    /// nothing is held. `0s` never holds.
+    /// Maximum time to delay data for callers, so that many streams share a write, when at least 64 calls run. With fewer
+    /// calls nothing is delayed. `0s` turns the delay off.
     #[arg(long, default_value = "1ms", value_parser = humantime::parse_duration)]
     pub(crate) max_write_delay: Duration,
 

@@ -1,5 +1,5 @@
 //! Limits on what callers may use of the process: bytes in flight and calls at the same time. Every rejection has a reason
-//! that starts with `ADMISSION_`, and tells the caller when to retry.
+//! that starts with `ADMISSION_`, and a delay after which the caller may retry.
 
 mod byte_budget;
 mod memory;

@@ -28,7 +28,7 @@ pub(super) fn watch_body(
     let call = &guard.call;
     if let Some(status) = Status::from_header_map(response.headers()) {
         if is_made_by_tonic(&status) {
-            // tonic keeps the status itself beside its headers, with the error that caused it.
+            // tonic also keeps the status in the extensions, with the error that caused it.
             let status = response.extensions().get::<Status>().cloned().unwrap_or(status);
             let failure = call.failure_of(status);
             return trailers_only_response(call, &failure);

@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 
-/// Whether the request is a retry of the caller's own. Two layers that retry three times each send nine requests, so the
-/// gateway leaves retries to the layer that has begun with them.
+/// Whether the request is a retry by the caller. Two layers that retry three times each send nine requests, so the gateway
+/// leaves retries to the layer that has begun with them.
 ///
 /// gRPC libraries count the attempts before this one in `grpc-previous-rpc-attempts`
 /// (<https://github.com/grpc/proposal/blob/master/A6-client-retries.md>), Envoy counts this one too in

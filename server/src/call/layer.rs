@@ -58,7 +58,7 @@ impl<S> Layer<S> for CallLayer {
 }
 
 /// Puts an `Arc<Call>` into the extensions of each request, ends the call at its deadline or when the gateway terminates,
-/// adds details to statuses that tonic made, and makes sure that every call finishes once.
+/// adds details to statuses that tonic created, and makes sure that every call finishes once.
 #[derive(Debug, Clone)]
 pub(crate) struct CallService<S> {
     inner: S,
@@ -95,7 +95,8 @@ where
             let (response, terminated) = (self.inner.call(request), self.shutdown.terminated.clone());
             return Box::pin(async move { Ok(end_on_termination(terminated, response.await?)) });
         }
-        // The timer starts here and not in the future: tonic starts its own timer right after this function returns.
+        // The timer starts here and not when the returned future is polled, because tonic starts its own timer right after
+        // this function returns.
         let timeout = parse_grpc_timeout(request.headers());
         let expires_at = timeout.as_ref().ok().copied().flatten();
         let mut deadline = Deadline::at(expires_at);

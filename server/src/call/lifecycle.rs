@@ -96,7 +96,7 @@ impl Call {
         self.update(|record| record.charge = Some(charge));
     }
 
-    /// Records why the request cannot be read, and returns the status that makes tonic stop to read it.
+    /// Records why the request cannot be read, and returns the status that makes tonic stop reading it.
     pub(super) fn reject_request(&self, failure: Failure) -> Status {
         let status = Status::new(failure.classify().code, "the request cannot be read");
         self.update(|record| record.request_failure = Some(failure));

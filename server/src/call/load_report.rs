@@ -99,7 +99,8 @@ impl CallRate {
             self.window_start = Instant::now();
             self.finished = 0;
         }
-        // A shorter time than a second would give a rate that nobody sees again.
+        // In the first second, the number of calls is not divided by the elapsed time, because one early call would give a
+        // very high rate.
         self.last.unwrap_or_else(|| f64::from(self.finished) / elapsed.as_secs_f64().max(1.0))
     }
 }
@@ -125,7 +126,7 @@ mod tests {
         let report = reporter.report();
         assert_eq!((report.application_utilization, report.rps_fractional), (0.5, 2.0));
         assert!(trailers.contains_key("endpoint-load-metrics-bin"));
-        // The window is over, and no call has finished in the next one.
+        // The first window has ended, and no call has finished in the second one.
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(reporter.report().rps_fractional, 0.0);
     }

@@ -32,7 +32,7 @@ const PREFIX_BYTES: usize = 5;
 /// second; an upload of 32 MiB may still take hours.
 const PROGRESS_TIME: Duration = Duration::from_secs(30);
 
-/// See [`PROGRESS_TIME`]. A caller that sends a byte per second holds a stream and memory for nothing.
+/// See [`PROGRESS_TIME`]. A caller that sends a byte per second would otherwise take a stream and memory for a long time.
 const MIN_PROGRESS_BYTES: usize = 16 * 1024;
 
 /// Wraps the body of a request. `client_streams` says whether the method takes more than one message.

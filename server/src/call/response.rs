@@ -1,4 +1,4 @@
-//! Responses and trailers that are made from a status.
+//! Responses and trailers that are built from a status.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -17,7 +17,7 @@ pub(super) fn trailers_only_response(call: &Call, failure: &Failure) -> http::Re
     status.into_http()
 }
 
-/// Whether tonic made the status. Its statuses have no details, and ours always have them.
+/// Whether tonic created the status. Statuses of tonic have no details, and ours always have them.
 pub(super) fn is_made_by_tonic(status: &Status) -> bool {
     status.code() != Code::Ok && status.details().is_empty()
 }

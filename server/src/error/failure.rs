@@ -78,7 +78,7 @@ pub(crate) enum Failure {
     /// The message, inflated, is larger than this limit in bytes.
     #[error("the message is larger than {0} bytes")]
     MessageTooLarge(usize),
-    /// The request made no progress in this time.
+    /// Not enough of the request arrived in this time.
     #[error("the request did not arrive: less than 16 KiB in {0:?}")]
     RequestTimeout(Duration),
     /// The messages in flight leave no room for another one.
@@ -114,7 +114,7 @@ impl From<json::Undecodable> for Failure {
 }
 
 impl From<tonic::Status> for Failure {
-    /// The failure behind a status that tonic, or the codec that it calls, made.
+    /// The failure that caused a status of tonic or of the codec that tonic calls.
     fn from(status: tonic::Status) -> Self {
         match status.source().and_then(|source| source.downcast_ref::<UnknownField>()) {
             Some(field) => Self::UnknownField(field.clone()),

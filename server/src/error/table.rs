@@ -143,8 +143,8 @@ fn classify_http_status(e: &Exception) -> Classification {
     }
 }
 
-/// Classifies a status that tonic made. tonic returns OUT_OF_RANGE for a message that is too large and INTERNAL for one that
-/// cannot be decoded. Both are mistakes of the caller, so both become INVALID_ARGUMENT.
+/// Classifies a status that tonic created. tonic returns OUT_OF_RANGE for a message that is too large and INTERNAL for one
+/// that cannot be decoded. Both are mistakes of the caller, so both become INVALID_ARGUMENT.
 fn classify_tonic_status(status: &tonic::Status) -> Classification {
     let text = status.message();
     let (code, reason) = match status.code() {

@@ -2,8 +2,8 @@
 //!
 //! HTTP/2 flushes the connection after each event of each stream, and each flush would be a system call and a TCP segment.
 //! This socket waits for one turn of the runtime, so that streams which are ready at the same time share a write. When many
-//! calls run, it also holds data until the next tick of the runtime's clock: 1 ms at most. When few calls run, nothing waits
-//! for a clock.
+//! calls run, it also delays data until the next tick of the runtime's clock: 1 ms at most. When few calls run, nothing
+//! waits for a clock.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,14 +16,15 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
 use tonic::transport::server::Connected;
 
-/// Running calls from which data is held for a tick. With fewer, a hold gathers less than it delays: 64 streams with 50
-/// events per second have 3 events in a millisecond.
+/// The number of running calls from which data waits for a tick. With fewer calls, the delay is not worth what it gathers:
+/// 64 streams with 50 events per second have 3 events in a millisecond.
 const MANY_CALLS: usize = 64;
 
 /// Data beyond this is written at once: it fills many TCP segments already.
 const WRITE_AT_ONCE_BYTES: usize = 32 * 1024;
 
-/// A write of at least this size is not copied when nothing is held. Smaller ones are cheaper to copy than to write alone.
+/// A write of at least this size is not copied when no other data waits. Smaller ones are cheaper to copy than to write
+/// alone.
 const COPY_LIMIT_BYTES: usize = 8 * 1024;
 
 /// A buffer that has grown beyond this is returned to the allocator when it is empty.
@@ -34,11 +35,11 @@ const KEPT_BYTES: usize = 4 * 1024;
 pub(super) struct WritePolicy {
     /// Counts the running calls of the gateway.
     pub(super) running: TaskTracker,
-    /// Maximum time for which data is held when many calls run. Zero: data waits for one turn of the runtime only.
+    /// Maximum time for which data waits when many calls run. Zero: data waits for one turn of the runtime only.
     pub(super) max_delay: Duration,
 }
 
-/// What has to happen before the held data is written.
+/// What has to happen before the data that waits is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Held {
     /// Nothing is waited for.
@@ -71,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CoalescingSocket<S> {
         Self { socket, policy, data, held, turn: 0, last_write: Instant::now(), timer: None }
     }
 
-    /// Writes everything that is held.
+    /// Writes all data that waits.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.data.is_empty() {
             let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.data))?;
@@ -89,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CoalescingSocket<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether the held data has to wait further. It registers the task for the moment when it has not.
+    /// Whether the data has to wait longer. If so, the task is woken when the wait is over.
     fn must_wait(&mut self, cx: &mut Context<'_>) -> bool {
         if self.data.len() >= WRITE_AT_ONCE_BYTES {
             return false;

@@ -39,7 +39,7 @@ pub(crate) struct GatewaySettings {
     pub(crate) max_streams_per_connection: u32,
     /// Which services there are, and how they compress.
     pub(crate) services: ServiceSettings,
-    /// Maximum time for which data to callers is held to be sent together, when many calls run.
+    /// Maximum time for which data for callers waits when many calls run, so that it is sent together.
     pub(crate) max_write_delay: Duration,
     /// The number of running calls that is full load. With it the gateway reports its load to clients (ORCA).
     pub(crate) load_report_capacity: Option<u32>,

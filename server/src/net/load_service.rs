@@ -18,15 +18,15 @@ use tower::Service;
 
 use crate::call::{LoadReporter, OrcaLoadReport};
 
-/// The time between reports when the client names none, as gRPC's own servers have it.
+/// The time between reports if the client requests none: the default of gRPC's own servers.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Minimum time between reports, whatever the client asks for: each is a message on each open stream.
+/// Minimum time between reports, even if the client requests a shorter one. Each report is a message on each open stream.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 const STREAM_CORE_METRICS: &str = "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics";
 
-/// `xds.service.orca.v3.OrcaLoadReportRequest`, as far as it is used.
+/// The fields of `xds.service.orca.v3.OrcaLoadReportRequest` that the gateway uses.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct OrcaLoadReportRequest {
     /// The time between reports.

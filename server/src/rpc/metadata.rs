@@ -5,7 +5,7 @@ use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 
 use crate::call::Call;
 
-/// The most that Bedrock's headers may take in the metadata, in bytes. Many clients reject header lists beyond 8 KB by default.
+/// Maximum size of Bedrock's headers in the metadata, in bytes. Many clients reject header lists beyond 8 KB by default.
 const MAX_FORWARDED_BYTES: usize = 8 * 1024;
 
 /// Inserts the initial metadata of every successful response: where it came from, and Bedrock's `x-amzn-bedrock-*` headers.
@@ -13,7 +13,7 @@ const MAX_FORWARDED_BYTES: usize = 8 * 1024;
 pub(super) fn insert_initial_metadata(call: &Call, headers: &HeaderMap, metadata: &mut MetadataMap) {
     let mut forwarded = 0;
     for (name, value) in headers.iter().filter(|(name, _)| name.as_str().starts_with("x-amzn-bedrock-")) {
-        // RFC 9113, section 6.5.2, counts 32 bytes for each field beside its name and value.
+        // RFC 9113, section 6.5.2, counts 32 bytes for each field in addition to its name and value.
         let size = name.as_str().len() + value.len() + 32;
         if forwarded + size > MAX_FORWARDED_BYTES {
             continue;

@@ -1,4 +1,4 @@
-//! What the gateway needs to know about a request beside its operation's row: the resource and the span attributes.
+//! What the gateway needs to know about a request in addition to its operation's row: the resource and the span attributes.
 
 use bedrock_grpc_schema::operation::OperationRequest;
 use opentelemetry::KeyValue;
