@@ -1,8 +1,8 @@
 //! Finds protobuf fields that this build does not know.
 //!
 //! A newer client may set a field that an older gateway does not have, such as a guardrail. prost skips such a field without
-//! a word, the call runs without it and is paid for. So a request is checked before it is decoded. The check walks over the
-//! encoded bytes, skips values by their length, and copies nothing.
+//! an error. The call then runs without it and is paid for. So a request is checked before it is decoded. The check walks
+//! over the encoded bytes, skips values by their length, and copies nothing.
 
 /// The fields of a message that this build knows, by ascending number.
 struct Fields(&'static [Field]);

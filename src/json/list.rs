@@ -1,4 +1,4 @@
-//! Lists and maps. Null is an empty list or map. A null or an empty union inside is no element.
+//! Lists and maps. Null is an empty list or map. A null or an empty union inside is left out.
 
 use std::collections::BTreeMap;
 use std::fmt;

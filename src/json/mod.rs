@@ -30,12 +30,12 @@ pub use union::Union;
 use reader::ValueSeed;
 use value::Json;
 
-/// A value that stands in AWS's JSON: a scalar, a message, a list message.
+/// A value in AWS's JSON: a scalar, a message, a list message.
 pub trait AwsJson: Sized {
     /// Writes the value.
     ///
     /// # Errors
-    /// The serializer's, and a rejection of what JSON or Bedrock has no form for.
+    /// The serializer's error, or a rejection of a value that JSON or Bedrock cannot represent.
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 
     /// Reads a value that is not null. Returns `None` for a union without a member.
@@ -75,7 +75,7 @@ impl From<serde_json::Error> for Undecodable {
 /// grows.
 ///
 /// # Errors
-/// [`Invalid`], naming the field, when the message holds what JSON or Bedrock has no form for.
+/// [`Invalid`] with the name of the field, when the message has a value that JSON or Bedrock cannot represent.
 pub fn encode<T: AwsJson>(message: &T, size_hint: usize) -> Result<Bytes, Invalid> {
     let mut body = Vec::with_capacity(size_hint);
     match message.write(&mut serde_json::Serializer::new(&mut body)) {

@@ -1,4 +1,4 @@
-//! What the reading of one body or event carries along: the form of documents, and the unknown members that were found.
+//! The state while one body or event is read: the form of documents, and the unknown members that were found.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -25,7 +25,7 @@ pub(crate) trait Structure: Default {
     /// Writes the members that are set, without those in `unrecognized`.
     fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 
-    /// Whether `write_members` writes the member `NAMES[index]`, or the member stands outside of the body.
+    /// Whether `write_members` writes the member `NAMES[index]`, or the member is outside of the body.
     fn is_taken(&self, index: usize) -> bool;
 
     /// Reads the value of the member `NAMES[index]` into its field.
@@ -60,7 +60,8 @@ pub(crate) fn read<'de, T: Structure, D: Deserializer<'de>>(
     deserializer.deserialize_map(StructureVisitor(reader, PhantomData))
 }
 
-/// The name of an event's padding: a random run of letters against traffic analysis, which is no member.
+/// The name of an event's padding. The padding is a random run of letters against traffic analysis, and not a member of the
+/// event.
 const PADDING: &str = "p";
 
 struct StructureVisitor<'a, T>(&'a mut Reader, PhantomData<T>);

@@ -2,7 +2,7 @@
 //!
 //! Serde's own enum reader fails on what it does not know, on null and on an empty object. Bedrock sends all three. One
 //! visitor reads every union: it takes the first member that the schema knows and that is not null. It keeps a member that
-//! the schema does not know as `unrecognized`, word for word. A union without a member is no union: it is left out.
+//! the schema does not know as `unrecognized`, word for word. A union without a member is left out.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -31,7 +31,7 @@ pub struct Service {
     pub grpc_service: &'static str,
 }
 
-/// An operation of AWS, and the RPC that it is.
+/// An operation of AWS, and its RPC.
 #[derive(Debug, PartialEq)]
 pub struct Operation {
     /// AWS's name, as `Converse`.
@@ -117,9 +117,9 @@ pub struct Binding {
     pub name: &'static str,
     /// AWS marks the member as required.
     pub required: bool,
-    /// The fewest characters of a text, or the smallest value of a number.
+    /// The minimum number of characters of a text, or the minimum value of a number.
     pub min: Option<f64>,
-    /// The most characters of a text, or the largest value of a number.
+    /// The maximum number of characters of a text, or the maximum value of a number.
     pub max: Option<f64>,
     /// AWS's regular expression for the whole value. Its dialect is ECMAScript's.
     pub pattern: Option<&'static str>,
@@ -137,7 +137,7 @@ pub trait OperationRequest: Sized {
     /// percent-encoded.
     ///
     /// # Errors
-    /// [`Invalid`] if a value has no text, as a timestamp whose nanoseconds are out of range.
+    /// [`Invalid`] if a value cannot be written as text, for example a timestamp whose nanoseconds are out of range.
     fn visit_bound(&self, visit: &mut dyn FnMut(&'static Binding, &str, &str)) -> Result<(), Invalid>;
 
     /// The body: empty for [`PayloadKind::None`] and [`PayloadKind::Events`].
