@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 
 use crate::fixture::*;
 
-/// Far above what any of these needs, so that a machine under load passes and a hanging call does not.
+/// Maximum time for a step of these tests. It is long enough for a machine under load, and it ends a test whose call hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn attempts_of(client: &mut Client, model: &str) -> Result<String, Status> {
@@ -32,7 +32,7 @@ async fn attempts_of(client: &mut Client, model: &str) -> Result<String, Status>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_calls_at_once_share_as_many_connections_as_their_streams_need() {
     const CALLS: usize = 1000;
-    // Nobody gets a response before all have sent their request: in one connection of 100 streams none ever would.
+    // The endpoint responds when all requests have arrived. On one connection of 100 streams they would never all arrive.
     let arrived = Arc::new(Barrier::new(CALLS));
     let per_connection: Arc<[AtomicUsize; 64]> = Arc::new(std::array::from_fn(|_| AtomicUsize::new(0)));
     let counts = Arc::clone(&per_connection);
@@ -181,7 +181,7 @@ async fn an_error_that_comes_before_the_request_is_read_is_the_callers_status() 
     let endpoint = Http2Endpoint::start(|mut call| async move {
         let response = Response::builder().status(400).header("x-amzn-errortype", "ValidationException").body(());
         let mut stream = call.respond.send_response(response.unwrap(), false).unwrap();
-        // Dropped then, the rest of the request is reset with NO_ERROR (RFC 9113, section 8.1).
+        // The call is dropped after this, so the rest of the request is reset with NO_ERROR (RFC 9113, section 8.1).
         stream.send_data(Bytes::from_static(br#"{"message":"too long"}"#), true).unwrap();
     })
     .await;
@@ -291,7 +291,7 @@ async fn an_error_body_without_end_is_cut_and_its_stream_reset() {
     assert!(sent < 2_000_000, "{sent} bytes of an error were taken");
 }
 
-/// A proxy that knows CONNECT alone, and how often it was used with `proxy-authorization`.
+/// A proxy that supports only CONNECT, and the number of requests that it received with `proxy-authorization`.
 async fn connect_proxy() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -378,7 +378,7 @@ async fn a_bidirectional_call_that_ends_is_reset_although_its_input_waits_for_th
             model_id: None,
             member: Some(member(Some(Bytes::from_static(&[7; 50_000])))),
         };
-        // Until nothing more is taken.
+        // Sends until the gateway accepts no more.
         while let Ok(Ok(())) = timeout(Duration::from_millis(500), caller.send(chunk())).await {}
         drop((call, caller));
         assert_eq!(timeout(PATIENCE, events.recv()).await.expect("the stream stays open"), Some("reset"));

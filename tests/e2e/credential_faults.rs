@@ -21,7 +21,7 @@ use crate::fixture::*;
 /// The time in which the gateway has to recover once the cause has ended.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// Far above what a passing call takes, far below a hanging one.
+/// Maximum time for a call. A call that works takes much less, and a call that hangs takes more.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A `credential_process` that does what its mode file says, and notes each start.
@@ -63,7 +63,7 @@ echo "{{\"Version\": 1, \"AccessKeyId\": \"AKID$mode\", \"SecretAccessKey\": \"s
         self.folder.join(name)
     }
 
-    /// Takes effect with the next start.
+    /// The change takes effect with the next start of the process.
     fn set(&self, mode: &str) {
         let new = self.path("mode.new");
         std::fs::write(&new, format!("{mode}\n")).unwrap();
@@ -214,7 +214,7 @@ async fn assert_works(gateway: &Gateway) {
     assert_eq!(health(gateway).await, ServingStatus::Serving);
 }
 
-/// Nobody calls; health alone shows it.
+/// There are no calls, so only health shows the fault.
 async fn assert_recovers_while_idle(gateway: &Gateway) {
     let since = Instant::now();
     let mut client = HealthClient::new(gateway.channel().await);
@@ -284,7 +284,7 @@ async fn credentials_may_expire_and_the_provider_fail_in_the_middle_of_a_call() 
     provider.set("fail");
     let long = call(&gateway, "stream", "long", PATIENCE);
     let meanwhile = async {
-        // Still valid, though the provider fails by now.
+        // The credentials are still valid, although the provider fails by now.
         sleep(Duration::from_secs(2)).await;
         assert_works(&gateway).await;
         sleep(Duration::from_secs(5)).await;

@@ -14,7 +14,7 @@ use crate::fixture::*;
 
 const MIB: u64 = 1024 * 1024;
 
-/// A connection that sends what it is told to.
+/// A connection on which a test can send any request.
 async fn connect(gateway: &Gateway) -> SendRequest<Bytes> {
     let socket = TcpStream::connect(&gateway.address).await.unwrap();
     let (sender, connection) = h2::client::handshake(socket).await.unwrap();

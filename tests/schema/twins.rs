@@ -38,7 +38,7 @@ fn a_field_of_both_twins_has_one_number_and_one_type() {
         let (one, other) = (message(&pool, one), message(&pool, other));
         let mut shared = 0;
         for field in one.fields() {
-            // A number that both use is one member, and a member that both have is one number.
+            // A number that both messages use belongs to one member, and a member that both messages have has one number.
             let by_number = other.get_field(field.number()).map(|f| f.name().to_owned());
             let by_name = other.get_field_by_name(field.name()).map(|f| f.number());
             assert!(by_number.as_deref().is_none_or(|name| name == field.name()), "{}", field.full_name());

@@ -16,7 +16,7 @@ use tokio_rustls::{TlsConnector, rustls};
 
 use crate::Result;
 
-/// Callers take as much as comes: what is measured is the gateway, not its callers' windows.
+/// Callers accept all data that arrives, because the program measures the gateway and not its callers' windows.
 const WINDOW: u32 = 1 << 24;
 
 /// How long a call may take before the run is given up.
@@ -95,7 +95,7 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    /// Connects to a gateway so many times.
+    /// Opens `count` connections to a gateway.
     pub(crate) async fn connect(address: &str, count: usize) -> Result<Arc<Self>> {
         let mut callers = Self { connections: Vec::new(), tasks: Vec::new(), next: AtomicUsize::new(0) };
         for _ in 0..count {
@@ -104,7 +104,7 @@ impl Callers {
         Ok(Arc::new(callers))
     }
 
-    /// Connects to the endpoint itself so many times.
+    /// Opens `count` connections to the endpoint itself.
     pub(crate) async fn connect_directly(endpoint: &str, ca_pem: &str, count: usize) -> Result<Arc<Self>> {
         use tokio_rustls::rustls::pki_types::pem::PemObject as _;
         let mut roots = rustls::RootCertStore::empty();
@@ -188,7 +188,7 @@ fn status(headers: &http::HeaderMap) -> Option<String> {
     headers.get("grpc-status").and_then(|status| status.to_str().ok()).map(str::to_owned)
 }
 
-/// Counts gRPC messages: a byte of flags, four of length, and so many more.
+/// Counts gRPC messages. A message has one byte of flags, four bytes of length, and its data.
 #[derive(Default)]
 struct Messages {
     prefix: [u8; 5],

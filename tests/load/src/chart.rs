@@ -9,7 +9,7 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 72.0;
 const BOTTOM: f64 = 48.0;
 
-/// Blue, orange, grey, light grey: told apart also by readers who do not see red and green apart.
+/// Blue, orange, grey, light grey. Readers who cannot distinguish red and green can distinguish these.
 const COLORS: [&str; 4] = ["#1f5fa8", "#d9722a", "#6b7280", "#b6bcc6"];
 
 /// Groups of two bars.

@@ -47,14 +47,14 @@ impl Place<'_> {
 /// CPU time in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cpu {
-    /// The gateway's, per unit.
+    /// CPU time of the gateway, per unit.
     pub(crate) gateway: f64,
-    /// What it is compared with, per unit.
+    /// CPU time of the process that the gateway is compared with, per unit.
     pub(crate) other: f64,
 }
 
 impl Cpu {
-    /// The gateway's over the other.
+    /// The gateway's CPU time divided by the other one.
     pub(crate) fn ratio(self) -> f64 {
         self.gateway / self.other
     }
@@ -238,7 +238,7 @@ async fn mixed(gateway: &Gateway, upstream: &Upstream, count: usize) -> Result<B
 pub(crate) struct Times {
     /// The median.
     pub(crate) median: f64,
-    /// Of a hundred, the slowest but one.
+    /// The 99th percentile.
     pub(crate) p99: f64,
 }
 
@@ -256,7 +256,7 @@ impl Times {
     }
 }
 
-/// How long events are on their way with so many streams.
+/// The latency of events with this number of streams.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latency {
     /// Streams at one time.
@@ -269,12 +269,13 @@ pub(crate) struct Latency {
     pub(crate) event: Times,
 }
 
-/// How long events take through the gateway.
+/// Measures the latency of events, through the gateway and directly.
 pub(crate) async fn latency(place: &Place<'_>, streams: usize) -> Result<(Latency, Latency)> {
     let upstream = Upstream::start(MANY).await?;
     let gateway = place.gateway(&upstream).await?;
     let connections = streams.div_ceil(STREAMS_PER_CALLER);
-    // 5,000 events in a second at most: beyond that, two cores measure their own queue.
+    // All streams together have at most 5,000 events per second. With more, two cores would measure the wait for a free
+    // core.
     let pace = (streams / 5).max(20);
     let model = format!("stamped-{pace}-{}", 4 + (4_000 / pace).max(6));
     let callers = Callers::connect(&gateway.address, connections).await?;
@@ -289,7 +290,7 @@ async fn timed(callers: &Arc<Callers>, call: Call, streams: usize, pace: usize) 
     let call = Arc::new(call);
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..streams {
-        // Streams start over one pace or more, at most 2,000 in a second.
+        // The streams start one after the other, at most 2,000 per second, so that the start takes one pace or longer.
         if n % 20 == 19 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -18,7 +18,7 @@ pub(crate) struct Process {
     folder: PathBuf,
 }
 
-/// What a process has at one moment.
+/// The resources that a process uses at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
     /// CPU time, user and system, since its start.
@@ -42,7 +42,7 @@ impl Process {
         &mut self.child
     }
 
-    /// Reads what the kernel knows.
+    /// Reads the resources from the kernel.
     pub(crate) fn usage(&self) -> Result<Usage> {
         let sockets = std::fs::read_dir(self.folder.join("fd"))?
             .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())

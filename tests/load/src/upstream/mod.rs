@@ -1,5 +1,5 @@
-//! A fast endpoint that speaks Bedrock's wire: TLS, ALPN, HTTP/2, event-stream frames. Its responses are made in advance, so
-//! that it costs little beside what is measured. The model's id says how it responds ([`Behaviour`]).
+//! A fast endpoint that speaks Bedrock's protocols: TLS, ALPN, HTTP/2, event-stream frames. Its responses are prepared in
+//! advance, so that it costs little in comparison with the gateway. The model's id says how it responds ([`Behaviour`]).
 
 mod behaviour;
 mod payload;
@@ -35,7 +35,7 @@ pub(crate) struct Upstream {
     task: JoinHandle<()>,
 }
 
-/// What is open at the endpoint, and what has been.
+/// Counts of connections and requests at the endpoint: those that are open, and all so far.
 #[derive(Default)]
 pub(crate) struct Counts {
     connections: AtomicUsize,
@@ -55,7 +55,7 @@ impl Counts {
         self.streams.load(Relaxed)
     }
 
-    /// The most connections that were open at one time.
+    /// The maximum number of connections that were open at one time.
     pub(crate) fn most_connections(&self) -> usize {
         self.most_connections.load(Relaxed)
     }
@@ -102,7 +102,7 @@ impl Drop for Upstream {
     }
 }
 
-/// A certificate for `localhost` from an authority made for this run.
+/// A certificate for `localhost` from an authority that exists only for this run.
 fn tls() -> Result<(TlsAcceptor, String)> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
