@@ -25,7 +25,7 @@ fn fields() -> Value {
 }
 
 #[tokio::test]
-async fn response_has_documents_as_values_when_the_metadata_asks_for_them() {
+async fn response_has_documents_as_values_when_the_metadata_requests_them() {
     let (simulator, _gateway, mut client) = started().await;
     let body = r#"{"additionalModelResponseFields":{"stop_sequence":"END"}}"#;
     for (value, expected) in [
@@ -40,7 +40,7 @@ async fn response_has_documents_as_values_when_the_metadata_asks_for_them() {
 }
 
 #[tokio::test]
-async fn event_has_documents_as_values_when_the_metadata_asks_for_them() {
+async fn event_has_documents_as_values_when_the_metadata_requests_them() {
     let (simulator, _gateway, mut client) = started().await;
     let stop = br#"{"stopReason":"end_turn","additionalModelResponseFields":{"stop_sequence":"END"}}"#;
     simulator.script(Answer::events([frames::event("messageStop", stop)]));

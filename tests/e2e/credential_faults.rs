@@ -266,7 +266,7 @@ async fn a_provider_that_fails_once_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_always_fails_is_the_gateways_trouble_until_it_works() {
+async fn a_provider_that_always_fails_gives_gateway_credentials_until_it_works() {
     let provider = Provider::new("fail", "fail");
     let endpoint = endpoint(Arc::default()).await;
     let gateway = provider.gateway(&endpoint).await;
@@ -298,7 +298,7 @@ async fn credentials_may_expire_and_the_provider_fail_in_the_middle_of_a_call() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rejected_api_key_is_the_gateways_trouble_until_bedrock_accepts_it() {
+async fn a_rejected_api_key_gives_gateway_credentials_until_bedrock_accepts_it() {
     let faults = Arc::new(Faults::default());
     let endpoint = endpoint(Arc::clone(&faults)).await;
     let gateway = endpoint.gateway().env("AWS_BEARER_TOKEN_BEDROCK", "key").start().await;

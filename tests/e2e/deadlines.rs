@@ -79,7 +79,7 @@ async fn a_very_long_deadline_never_expires() {
 }
 
 #[tokio::test]
-async fn the_deadline_holds_if_the_caller_does_not_read() {
+async fn the_deadline_applies_if_the_caller_does_not_read() {
     let (simulator, gateway, _) = started().await;
     let request = converse_stream("fault.stall.after.5", "Hi").encode_to_vec();
     // The client releases no capacity, and the window is too small for the first event, so the server cannot send.

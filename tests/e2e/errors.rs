@@ -242,7 +242,7 @@ async fn help_and_resource_info_name_the_resource_of_the_operation() {
 }
 
 #[tokio::test]
-async fn very_long_query_and_header_members_are_rejected_and_the_gateway_lives_on() {
+async fn very_long_query_and_header_members_are_rejected_and_the_gateway_keeps_running() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--control-plane").start().await;
     let client = Dynamic::new(gateway.channel().await);

@@ -18,7 +18,7 @@ fn rows(wanted: impl Fn(&Operation) -> bool) -> impl Iterator<Item = (&'static O
     rows.map(|row| (*row, AwsModel::load(row.service.name)))
 }
 
-fn denied() -> Answer {
+fn access_denied() -> Answer {
     Answer::exception("AccessDeniedException", StatusCode::FORBIDDEN, "no")
 }
 
@@ -32,7 +32,7 @@ async fn every_field_of_a_request_reaches_bedrock() {
         let fields = model.one_field_at_a_time(shape);
         assert!(fields.len() > 4, "{}: {}", row.name, fields.len());
         for (path, field) in fields {
-            simulator.script(denied());
+            simulator.script(access_denied());
             let mut request = smallest_request(&model, row, None);
             request.extend(field.as_object().unwrap().clone());
             let status = client.call_operation(row, &Value::Object(request.clone())).await.1.unwrap();
@@ -92,7 +92,7 @@ async fn every_operation_of_awss_model_is_served() {
     let (simulator, gateway) = started_with_all_services().await;
     let client = Dynamic::new(gateway.channel().await);
     for (row, _) in rows(|_| true) {
-        simulator.script(denied());
+        simulator.script(access_denied());
         let status = client.call_operation(row, &Value::Object(Map::new())).await.1.unwrap();
         assert_ne!(status.code(), Code::Unimplemented, "{}", row.name);
     }

@@ -177,7 +177,7 @@ async fn requests_that_are_not_grpc_get_an_http_status() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_half_sent_does_not_hold_up_the_shutdown() {
+async fn a_request_that_is_half_sent_does_not_delay_the_shutdown() {
     let (_simulator, mut gateway, _client) = started().await;
     let mut sender = connect(&gateway).await.ready().await.unwrap();
     let (response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();

@@ -41,7 +41,7 @@ async fn a_success_starts_with_headers_that_do_not_end_the_stream() {
 }
 
 #[tokio::test]
-async fn statuses_made_by_tonic_get_details() {
+async fn statuses_of_tonic_get_details() {
     let (simulator, gateway, mut client) = started().await;
     let too_large = client.converse(converse("demo.model", &"x".repeat(33 << 20))).await.unwrap_err();
     assert_eq!((too_large.code(), reason(&too_large).as_str()), (Code::InvalidArgument, "MESSAGE_TOO_LARGE"));

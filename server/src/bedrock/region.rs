@@ -27,7 +27,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_region_is_none() {
+    fn an_arn_with_an_invalid_region_has_no_region() {
         assert_eq!(of_arn("arn:aws:bedrock:x@127.0.0.1/:123456789012:inference-profile/x"), None);
     }
 

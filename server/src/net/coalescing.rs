@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn many_calls_hold_a_write_for_a_millisecond_at_most() {
+    async fn many_calls_delay_a_write_by_one_millisecond_at_most() {
         let (mut socket, wire, _calls) = socket(MANY_CALLS);
         tokio::time::sleep(Duration::from_millis(5)).await;
         turns(&mut socket, &[100]).await;
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_shutdown_writes_what_is_held() {
+    async fn a_shutdown_writes_the_data_that_waits() {
         let (mut socket, wire, _calls) = socket(MANY_CALLS);
         poll_fn(|cx| {
             turn(&mut socket, cx, &[100]);

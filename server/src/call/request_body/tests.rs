@@ -98,7 +98,7 @@ async fn a_slow_upload_that_makes_progress_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn people_may_pause_between_messages_of_a_bidirectional_stream() {
+async fn a_pause_between_messages_of_a_bidirectional_stream_does_not_time_out() {
     let (mut body, sender, _call) = bounded(true);
     sender.unbounded_send(data(&[0, 0, 0, 0, 1, b'a'])).unwrap();
     assert!(body.frame().await.unwrap().is_ok());
@@ -107,7 +107,7 @@ async fn people_may_pause_between_messages_of_a_bidirectional_stream() {
 }
 
 #[tokio::test]
-async fn the_callers_reset_and_an_early_end_are_told_apart() {
+async fn the_callers_reset_and_an_early_end_are_distinguished() {
     let (body, sender, call) = bounded(false);
     sender.unbounded_send(data(&[0, 0, 0, 0, 9, b'x'])).unwrap();
     sender.unbounded_send(Err(Status::unknown("reset"))).unwrap();

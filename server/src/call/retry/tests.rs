@@ -98,7 +98,7 @@ async fn retry_after_beyond_the_maximum_delay_is_left_to_the_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_that_would_pass_the_deadline_is_not_made() {
+async fn retry_that_would_pass_the_deadline_is_not_started() {
     let call = call(Some(Duration::from_secs(5)));
     let (succeeded, attempts, elapsed) = run(&call, [throttled_with_retry_after(6)]).await;
     assert_eq!((succeeded, attempts, elapsed), (false, 1, Duration::ZERO));
