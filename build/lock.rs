@@ -92,7 +92,7 @@ pub(crate) enum Kind {
     Structure,
     /// An object with exactly one member. The message has one oneof.
     Union,
-    /// A list that protobuf has no place for without a message.
+    /// A list in a place where protobuf allows a list only inside a message.
     List,
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::bedrock::{FrameReader, region_of_arn};
 use crate::error::{Exception, redact_message};
 
-/// Largest frame that the targets accept. Small, so that the limit is met.
+/// Largest frame that the targets accept. It is small, so that inputs reach the limit.
 const MAX_FRAME_BYTES: usize = 64 * 1024;
 
 /// Event-stream frames. A stream reads the same in one chunk as in chunks of any size, which the first byte sets.

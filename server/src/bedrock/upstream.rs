@@ -175,8 +175,8 @@ impl Upstream {
         self.identity.generation()
     }
 
-    /// Loads credentials again after Bedrock rejected those of `generation`. Nothing is done when somebody else has just
-    /// done so; returns whether newly loaded ones are there.
+    /// Loads credentials again after Bedrock rejected those of `generation`. Does nothing when another call has just loaded
+    /// them. Returns whether newly loaded credentials are there.
     pub(crate) async fn refresh(&self, generation: u64) -> bool {
         self.identity.reload(generation).await
     }

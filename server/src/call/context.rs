@@ -1,6 +1,6 @@
 //! What is known about a call when it fails: the input of every error status.
 
-/// How far a call had come when it failed. `ErrorInfo.metadata` carries it as `phase`.
+/// The step that a call had reached when it failed. `ErrorInfo.metadata` carries it as `phase`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// No request has been sent to Bedrock.
@@ -40,7 +40,7 @@ pub(crate) struct CallContext {
     pub(crate) region: Option<String>,
     /// Bedrock's id of the last request (`x-amzn-requestid`).
     pub(crate) request_id: Option<String>,
-    /// How far the call had come.
+    /// The step that the call has reached.
     pub(crate) phase: Phase,
     /// Number of requests that were sent to Bedrock for this call.
     pub(crate) attempts: u32,

@@ -17,7 +17,7 @@ use tonic::metadata::{BinaryMetadataKey, MetadataMap, MetadataValue};
 const TRAILER: &str = "endpoint-load-metrics-bin";
 
 /// The time over which finished calls per second are measured. grpc-go's weighted round robin updates its weights every second and
-/// smooths nothing itself.
+/// does not smooth them.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// The part of `xds.data.orca.v3.OrcaLoadReport` that a gateway of model calls can state. The numbers are the standard's.

@@ -130,7 +130,7 @@ fn mark_not_ready(upstream: &Upstream, target: &Target, failure: &Failure) {
 }
 
 impl UsedRetries {
-    /// Whether this retry is still allowed. A retry that a call gets only once is used up by this question.
+    /// Whether this retry is still allowed. This check uses up a retry that a call gets only once.
     fn allow(&mut self, retry: Retry) -> bool {
         match retry {
             Retry::Yes => true,

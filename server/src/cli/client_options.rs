@@ -90,7 +90,7 @@ pub(crate) struct ChatOptions {
     #[arg(long)]
     pub(crate) max_tokens: Option<i32>,
 
-    /// A file that keeps the lines that you typed. [default: the history ends with the program]
+    /// A file that keeps the lines that you typed. [default: the lines are lost when the program ends]
     #[arg(long, value_name = "FILE", env = "BEDROCK_GRPC_HISTORY")]
     pub(crate) history: Option<PathBuf>,
 

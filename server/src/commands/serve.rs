@@ -77,7 +77,7 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         load_report_capacity,
     };
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
-    // The gateway serves already. Whoever waits for this line finds it ready, unless credentials take longer.
+    // The gateway serves already. When this line is written, the gateway is also ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
     tracing::info!(address = gateway.address(), "serving");
     let run = async {

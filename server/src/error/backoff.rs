@@ -15,7 +15,7 @@ pub(super) struct Backoff {
 impl Backoff {
     /// No wait.
     pub(super) const NONE: Self = Self::new(0, 0);
-    /// For connection errors. A lost connection comes back at once or not soon.
+    /// For connection errors. A new connection succeeds at once, or not for a long time.
     pub(super) const CONNECT: Self = Self::new(50, 2_000);
     /// For server errors. Base and cap are those of the AWS SDKs.
     pub(super) const SERVER: Self = Self::new(500, 20_000);

@@ -32,7 +32,7 @@ impl Exception {
         self.message.to_ascii_lowercase().contains("per day")
     }
 
-    /// Whether Bedrock rejected the API key of the request. It has the name of a missing permission.
+    /// Whether Bedrock rejected the API key of the request. Bedrock uses the same exception for a missing permission.
     pub(super) fn rejects_api_key(&self) -> bool {
         self.uses_api_key && (self.http_status == Some(401) || self.message.to_ascii_lowercase().contains("api key"))
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// Maximum time to wait for the lock of the folder. Another starter holds it for milliseconds.
+/// Maximum time to wait for the lock of the folder. Another starter keeps the lock for milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The file of a bound socket. It is removed on drop, unless the path has another file by then: a new instance may have bound the
@@ -19,7 +19,8 @@ pub(super) struct SocketFile {
     inode: Inode,
 }
 
-/// What identifies a file, whatever its path is. A file system uses the number of a removed file again, so the time belongs to it.
+/// What identifies a file, whatever its path is. A file system uses the number of a removed file again, so the identity
+/// includes the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Inode {
     device: u64,

@@ -65,7 +65,7 @@ fn is_endpoint_set(signal: &str) -> bool {
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// The attributes of every span and metric. The operator's service name wins over ours.
+/// The attributes of every span and metric. The operator's service name takes precedence over ours.
 fn resource() -> Resource {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let builder = Resource::builder();

@@ -141,7 +141,7 @@ impl Lines {
     }
 }
 
-/// The distance of the axis' lines: 1, 2 or 5 times a power of ten, with at most six lines.
+/// The distance between two lines of the axis: 1, 2 or 5 times a power of ten, so that there are at most six lines.
 fn step(most: f64) -> f64 {
     let most = if most > 0.0 { most } else { 1.0 };
     let power = 10_f64.powf((most / 6.0).log10().floor());

@@ -123,7 +123,7 @@ async fn all(callers: &Arc<Callers>, call: &Arc<Call>, count: usize) -> Result<V
     futures::future::try_join_all(calls).await?.into_iter().collect()
 }
 
-/// The gateway's resident memory in bytes, with so many open streams.
+/// The gateway's resident memory in bytes, with this number of open streams.
 pub(crate) type Memory = Vec<(usize, u64)>;
 
 /// Opens streams that stay open, up to each of `counts` in turn.

@@ -10,7 +10,7 @@ use crate::caller::{Call, Callers};
 use crate::gateway::Gateway;
 use crate::upstream::EVENTS;
 
-/// So many calls of one kind.
+/// A number of calls of one kind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Workload {
     /// The model, which says how the endpoint responds.
@@ -48,7 +48,7 @@ impl Workload {
         Call::grpc(if Self::is_stream(self.model) { "ConverseStream" } else { "Converse" }, self.model)
     }
 
-    /// Makes the calls through the gateway and returns the CPU time that they took it.
+    /// Makes the calls through the gateway and returns the CPU time that the gateway used for them.
     pub(crate) async fn run(&self, gateway: &Gateway, callers: &Arc<Callers>) -> Result<Duration> {
         self.run_with(gateway, callers, self.call()?).await
     }

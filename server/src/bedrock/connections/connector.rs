@@ -42,7 +42,7 @@ pub(super) struct Connected {
     pub(super) forwarding: Option<Forwarding>,
 }
 
-/// A proxy that reads the requests: they name the whole URL.
+/// A proxy that forwards requests. Each request must contain the whole URL.
 pub(super) struct Forwarding {
     /// `proxy-authorization`.
     pub(super) authorization: Option<HeaderValue>,

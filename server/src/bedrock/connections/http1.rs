@@ -161,7 +161,7 @@ impl Http1Body {
                 Some(Err(_)) => return Poll::Ready(Some(Err(()))),
                 Some(Ok(frame)) => {
                     self.give_back_at_end();
-                    // Trailers mean nothing here.
+                    // Trailers have no meaning here.
                     if let Ok(data) = frame.into_data() {
                         return Poll::Ready(Some(Ok(data)));
                     }

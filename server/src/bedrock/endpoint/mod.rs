@@ -25,7 +25,7 @@ pub(super) struct Endpoint {
     pub(super) host: Arc<Host>,
     /// The URL without a path.
     pub(super) base: Uri,
-    /// What stands in front of each path, without a slash at its end; empty for AWS's own endpoints.
+    /// The prefix of each path, without a slash at its end; empty for AWS's own endpoints.
     pub(super) prefix: String,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Endpoints {
 /// The endpoint that a variable or the profile configures for a service, or for all services.
 fn configured_endpoint(service: &Service, config: &SdkConfig) -> Option<String> {
     let for_all = config.endpoint_url().map(str::to_owned);
-    // Set by a command for a server of its own.
+    // The endpoint of a server that a command has started.
     if config.get_origin("endpoint_url").is_client_config() {
         return for_all;
     }
@@ -73,7 +73,7 @@ impl Endpoints {
     /// The endpoint of `service` in `region`.
     ///
     /// # Errors
-    /// [`Failure::Unreachable`] when the rules or the configuration give none.
+    /// [`Failure::Unreachable`] when the rules or the configuration give no endpoint.
     pub(super) async fn get(&self, service: &Service, region: &str) -> Result<Arc<Endpoint>, Failure> {
         let cached = |cache: &Cache| cache.get(service.name)?.get(region).cloned();
         if let Some(endpoint) = cached(&self.cache.read().unwrap_or_else(PoisonError::into_inner)) {

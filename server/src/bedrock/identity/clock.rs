@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A difference to Bedrock's clock from which signatures are at risk, in seconds. AWS allows 300; the SDKs take 240.
+/// The difference to Bedrock's clock, in seconds, from which Bedrock may reject signatures. AWS allows 300; the SDKs use
+/// 240.
 const SKEW_LIMIT: i64 = 240;
 
 /// The system's clock, corrected by what Bedrock's `Date` header has shown.

@@ -129,8 +129,8 @@ impl Identity {
         self.shared.state.borrow().generation
     }
 
-    /// Loads credentials again after Bedrock rejected those of `generation`. Returns whether newly loaded ones are there:
-    /// not if the last such load is less than 10 s old, or has failed.
+    /// Loads credentials again after Bedrock rejected those of `generation`. Returns whether newly loaded credentials are
+    /// there. There are none if the last such load is less than 10 s old, or has failed.
     pub(super) async fn reload(&self, generation: u64) -> bool {
         let mut reloaded = self.reloaded.lock().await;
         let mut states = self.shared.state.subscribe();

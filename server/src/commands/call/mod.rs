@@ -16,7 +16,7 @@ pub(super) async fn call(options: CallOptions) -> Result<(), CommandError> {
     let client = connect(&options.connection).await?;
     let request = RequestText::new(options.operation, options.data.as_deref(), options.model);
     match operation::run(options.operation, &client, request, &Output::new(options.verbose)).await {
-        // The reader of a pipe has what it wants.
+        // The reader of the pipe has closed it. This is not an error.
         Err(CommandError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome,
     }
