@@ -41,8 +41,8 @@ impl Default for ConnectionOptions {
             connections_per_host: 100,
             // As many file descriptors as a process has by default (`ulimit -n` is 1,024 on most systems), less the callers'.
             http1_connections_per_host: 512,
-            // One stream can receive 50 MB/s from the same Region (round trip of 5 ms) and 1.7 MB/s from another one (150
-            // ms). An event of a model has about 200 bytes.
+            // One stream can receive 50 MB/s at a round trip of 5 ms (same Region), and 1.7 MB/s at 150 ms (another
+            // Region). An event of a model has about 200 bytes.
             stream_window: 256 * 1024,
             // Interval and timeout together are below the 20 s in which a dead connection has to be found. (The AWS SDK for
             // Java 2 pings each 5 s.)

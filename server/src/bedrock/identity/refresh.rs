@@ -16,8 +16,8 @@ pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Minimum time between a failed load and the next one.
 pub(super) const FAILURE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Maximum time between a failed load and the next one while there are no valid credentials: with [`LOAD_TIMEOUT`] below 10
-/// s, the time in which the gateway has to recover.
+/// Maximum time between a failed load and the next one while there are no valid credentials. Together with [`LOAD_TIMEOUT`]
+/// it is below 10 s, the time in which the gateway has to recover.
 const FAILURE_INTERVAL_LIMIT: Duration = Duration::from_secs(3);
 
 /// The same while valid credentials are left.
