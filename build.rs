@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".")
         .btree_map(".")
         .emit_rerun_if_changed(false)
-        // An RPC that AWS adds must not break whoever implements the service, as tests do.
+        // An RPC that AWS adds must not break code that implements the service, as tests do.
         .generate_default_stubs(true)
         .compile_fds(set)?;
     Ok(())

@@ -78,7 +78,7 @@ pub(super) struct Signable<'a> {
     pub(super) authority: &'a str,
     /// As it is sent, percent-encoded.
     pub(super) path: &'a str,
-    /// As it is sent, without `?`; empty if there is none.
+    /// As it is sent, without `?`. Empty if there is no query.
     pub(super) query: &'a str,
     pub(super) payload: &'a PayloadHash,
 }
