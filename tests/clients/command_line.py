@@ -214,7 +214,7 @@ def chat_streams_responses_with_usage_and_time(commands):
 
 @check
 def ctrl_c_stops_the_response_and_not_the_chat(commands):
-    model = "fault.stall.after.3"
+    model = "fault.stall.after.4"
     with Chat(commands, "-m", model) as chat:
         chat.enter("Hello")
         chat.wait_for("You")  # the text before the stall

@@ -54,8 +54,8 @@ def the_service_config_is_valid(client):
 
 @check
 def a_unary_call_is_retried(client):
-    # The gateway sends three requests per call. The fourth failure is for the client's second attempt.
-    model = "fault.flaky.4.service-unavailable"
+    # The gateway sends three requests for the first attempt of the client, and one for each retry of the client.
+    model = "fault.flaky.3.service-unavailable"
     assert client.stub.Converse(request(model)).stop_reason == "end_turn"
     assert client.statuses(model, 2) == ["UNAVAILABLE", "OK"]
 

@@ -71,9 +71,13 @@ def check_commands(report, page, simulator_url):
         session.close()
 
 
+#: The functions that are steps of .ci/run.
+CI_STEPS = "".join((ROOT / name).read_text() for name in (".ci/run", "tests/deploy/steps.sh"))
+
+
 def missing_in_step(block, step):
     """Why .ci/run does not run the commands of a block, or None."""
-    function = re.search(rf"^{step}\(\) \{{\n(.*?)^\}}", (ROOT / ".ci/run").read_text(), re.MULTILINE | re.DOTALL)
+    function = re.search(rf"^{step}\(\) \{{\n(.*?)^\}}", CI_STEPS, re.MULTILINE | re.DOTALL)
     if not function:
         return f".ci/run has no step {step}"
     for command in markdown.commands(block.text):

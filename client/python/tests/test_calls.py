@@ -88,13 +88,13 @@ def test_an_error_within_a_stream_ends_it_and_is_not_retried(client: bedrock.Cli
 
 
 def test_a_throttled_call_is_retried_after_the_pushback(client: bedrock.Client) -> None:
-    # The gateway sends three requests for each call, so that the fourth failure meets the library's second attempt.
-    result = client.converse("fault.flaky.4.throttling", "Hello")
-    assert result.stop_reason == "end_turn" and result.attempts == 2
+    # The gateway sends three requests for the first attempt of the library, and one for each retry of the library.
+    result = client.converse("fault.flaky.3.throttling", "Hello")
+    assert result.stop_reason == "end_turn" and result.attempts == 1
 
 
 def test_a_stream_is_retried_before_its_first_event(client: bedrock.Client) -> None:
-    result = client.converse_stream("fault.flaky.4.service-unavailable", "Hello again").collect()
+    result = client.converse_stream("fault.flaky.3.service-unavailable", "Hello again").collect()
     assert result.stop_reason == "end_turn"
 
 

@@ -41,13 +41,15 @@ export function retryInterceptor(policyOf: typeof retryPolicyOf = retryPolicyOf)
     const policy = policyOf(request.service.typeName, request.method.name);
     const clientStreams = request.method.methodKind === "client_streaming" || request.method.methodKind === "bidi_streaming";
     if (policy === undefined || clientStreams) return next(request);
-    if (!request.stream) return retry(policy, budget, request.signal, async () => next(request));
+    if (!request.stream) {
+      return retry(policy, budget, request.signal, async (previous) => next(withAttempts(request, previous)));
+    }
     // A request of a server stream is an iterable of one message, which can be read once.
     const messages: unknown[] = [];
     for await (const message of request.message) messages.push(message);
-    return retry(policy, budget, request.signal, async () => {
+    return retry(policy, budget, request.signal, async (previous) => {
       const replay = { ...request, message: iterate(messages) } as typeof request;
-      return peekFirst(await next(replay));
+      return peekFirst(await next(withAttempts(replay, previous)));
     });
   };
 }
@@ -71,15 +73,21 @@ class RetryBudget {
   }
 }
 
+/** Tells the gateway that this is a retry: it then sends one request only, so that attempts do not multiply (gRFC A6). */
+function withAttempts<R extends { readonly header: Headers }>(request: R, previousAttempts: number): R {
+  if (previousAttempts > 0) request.header.set("grpc-previous-rpc-attempts", String(previousAttempts));
+  return request;
+}
+
 async function retry<T>(
   policy: RetryPolicy,
   budget: RetryBudget,
   signal: AbortSignal,
-  attempt: () => Promise<T>,
+  attempt: (previousAttempts: number) => Promise<T>,
 ): Promise<T> {
   for (let attempts = 1; ; attempts++) {
     try {
-      const response = await attempt();
+      const response = await attempt(attempts - 1);
       budget.recordSuccess();
       return response;
     } catch (error) {
