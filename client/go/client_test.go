@@ -257,3 +257,27 @@ func TestSlowCallOutlivesManyKeepalivePings(t *testing.T) {
 		t.Errorf("%v, %s", time.Since(started), result.StopReason())
 	}
 }
+
+func TestJobGetsARequestTokenAndTheRequestIsNotChanged(t *testing.T) {
+	client, ctx := connect(t), bounded(t, 20*time.Second)
+	request := &bedrockv1.StartAsyncInvokeRequest{
+		ModelId:        proto.String("amazon.nova-reel-v1:0"),
+		ModelInputForm: &bedrockv1.StartAsyncInvokeRequest_ModelInputJson{ModelInputJson: `{"a":1}`},
+		OutputDataConfig: &bedrockv1.AsyncInvokeOutputDataConfig{
+			Member: &bedrockv1.AsyncInvokeOutputDataConfig_S3OutputDataConfig{
+				S3OutputDataConfig: &bedrockv1.AsyncInvokeS3OutputDataConfig{S3Uri: proto.String("s3://bucket/")},
+			},
+		},
+	}
+	arns := map[string]bool{}
+	for range 2 {
+		response, err := client.StartAsyncInvoke(ctx, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		arns[response.GetInvocationArn()] = true
+	}
+	if len(arns) != 2 || request.ClientRequestToken != nil {
+		t.Errorf("%v, %v", arns, request.ClientRequestToken)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -23,6 +24,20 @@ func (c *Client) Converse(ctx context.Context, request *bedrockv1.ConverseReques
 		return nil, FromError(err, trailer)
 	}
 	return &Result{Response: response, Header: header}, nil
+}
+
+// StartAsyncInvoke starts a job whose result is written to S3. A request without a ClientRequestToken gets one, so that a retry
+// of the gateway starts no second job. The request itself is not changed. The error is an *Error.
+func (c *Client) StartAsyncInvoke(
+	ctx context.Context, request *bedrockv1.StartAsyncInvokeRequest,
+) (*bedrockv1.StartAsyncInvokeResponse, error) {
+	if request.GetClientRequestToken() == "" {
+		request = proto.CloneOf(request)
+		request.ClientRequestToken = proto.String(uuid.NewString())
+	}
+	var trailer metadata.MD
+	response, err := c.runtime.StartAsyncInvoke(ctx, request, grpc.Trailer(&trailer))
+	return response, FromError(err, trailer)
 }
 
 // Stream is the events of a response, in order.

@@ -3,6 +3,7 @@ module github.com/bedrock-grpc/bedrock-grpc/client/go
 go 1.26.0
 
 require (
+	github.com/google/uuid v1.6.0
 	github.com/invopop/jsonschema v0.14.0
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261110000943-09e21b237f2c
 	google.golang.org/grpc v1.85.0

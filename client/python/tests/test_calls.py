@@ -137,3 +137,13 @@ def test_a_slow_call_outlives_many_keepalive_pings(target: str) -> None:
         result = client.converse("fault.slow.65000", "Hello", timeout=120)
     assert time.monotonic() - started >= 65 and result.stop_reason == "end_turn"
 
+
+def test_a_job_gets_a_request_token_and_the_request_is_not_changed(client: bedrock.Client) -> None:
+    request = types.StartAsyncInvokeRequest(model_id="amazon.nova-reel-v1:0", model_input_json='{"a":1}')
+    request.output_data_config.s3_output_data_config.s3_uri = "s3://bucket/"
+    first = client.start_async_invoke(request)
+    second = client.start_async_invoke(request)
+    assert first.invocation_arn != second.invocation_arn and not request.client_request_token
+    request.client_request_token = "0123456789012345678901234567890123"
+    again = [client.start_async_invoke(request).invocation_arn for _ in range(2)]
+    assert again[0] == again[1], "the same token is the same job"

@@ -21,6 +21,7 @@ use bedrock_grpc_schema::runtime::v1::{
 use futures::Stream;
 use tonic::transport::Channel;
 use tonic::{IntoRequest, Request, Status};
+use uuid::Uuid;
 
 use crate::call_settings::CallSettings;
 use crate::converse_stream::ConverseStream;
@@ -136,15 +137,30 @@ impl Client {
         /// Runs single checks on content without a configured guardrail.
         invoke_guardrail_checks(InvokeGuardrailChecksRequest) -> InvokeGuardrailChecksResponse, UNARY;
 
-        /// Starts a job whose result is written to S3. The client does not retry it: set a `client_request_token` and retry
-        /// with the same token if you need a retry.
-        start_async_invoke(StartAsyncInvokeRequest) -> StartAsyncInvokeResponse, START_JOB;
-
         /// Returns the state of a job.
         get_async_invoke(GetAsyncInvokeRequest) -> GetAsyncInvokeResponse, UNARY;
 
         /// Lists one page of the account's jobs.
         list_async_invokes(ListAsyncInvokesRequest) -> ListAsyncInvokesResponse, UNARY;
+    }
+
+    /// Starts a job whose result is written to S3. A request without a `client_request_token` gets one, so that the gateway's
+    /// retries start one job. The client itself does not retry it: repeat a failed call with a token of your own.
+    ///
+    /// # Errors
+    /// [`Error::Rpc`] with the error of Bedrock, of the gateway or of the connection.
+    pub async fn start_async_invoke(
+        &self,
+        request: impl IntoRequest<StartAsyncInvokeRequest>,
+    ) -> Result<Response<StartAsyncInvokeResponse>, Error> {
+        let mut request = request.into_request();
+        request.get_mut().client_request_token.get_or_insert_with(|| Uuid::new_v4().to_string());
+        let send = |request| {
+            let mut grpc = self.grpc();
+            async move { grpc.start_async_invoke(request).await }
+        };
+        let (response, _) = self.call(request, &START_JOB, send).await?;
+        Ok(Response::new(response))
     }
 
     /// Sends messages to a model and streams its response.

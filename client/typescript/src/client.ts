@@ -1,5 +1,5 @@
 /** The client, over any transport of Connect. `connect` of `./node.js` or `./web.js` makes one with sane defaults. */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -18,6 +18,8 @@ import {
   ConverseRequestSchema,
   ConverseStreamRequestSchema,
   type ConverseStreamResponse,
+  StartAsyncInvokeRequestSchema,
+  type StartAsyncInvokeResponse,
 } from "./gen/runtime.js";
 import { ConverseResult } from "./read.js";
 import { retryInterceptor, timeoutOf } from "./retry.js";
@@ -69,6 +71,23 @@ export class Client {
       return new ConverseResult(response, headers);
     } catch (error) {
       throw BedrockError.from(error, headers);
+    }
+  }
+
+  /**
+   * Starts a job whose result is written to S3. A request without a `clientRequestToken` gets one, so that a retry of the
+   * gateway starts no second job. Throws `BedrockError`.
+   */
+  async startAsyncInvoke(
+    request: MessageInitShape<typeof StartAsyncInvokeRequestSchema>,
+    options: CallOptions = {},
+  ): Promise<StartAsyncInvokeResponse> {
+    const message = create(StartAsyncInvokeRequestSchema, request);
+    const clientRequestToken = message.clientRequestToken || crypto.randomUUID();
+    try {
+      return await this.runtime.startAsyncInvoke({ ...message, clientRequestToken }, withTimeout("StartAsyncInvoke", options));
+    } catch (error) {
+      throw BedrockError.from(error);
     }
   }
 

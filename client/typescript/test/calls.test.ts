@@ -140,3 +140,14 @@ test("a slow call outlives many keepalive pings", { timeout: 120_000 }, async ()
   assert.ok(performance.now() - started >= 65_000);
   assert.equal(result.stopReason, "end_turn");
 });
+
+test("a job gets a request token", async () => {
+  const request = {
+    modelId: "amazon.nova-reel-v1:0",
+    modelInputForm: { case: "modelInputJson" as const, value: '{"a":1}' },
+    outputDataConfig: { member: { case: "s3OutputDataConfig" as const, value: { s3Uri: "s3://bucket/" } } },
+  };
+  const [first, second] = [await client.startAsyncInvoke(request), await client.startAsyncInvoke(request)];
+  assert.ok(first.invocationArn);
+  assert.notEqual(first.invocationArn, second.invocationArn);
+});

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Union
 
@@ -43,3 +44,13 @@ def stream_request(
     if isinstance(request, types.ConverseStreamRequest):
         return request
     return types.ConverseStreamRequest.FromString(to_request(request, messages, options).SerializeToString())
+
+
+def with_request_token(request: types.StartAsyncInvokeRequest) -> types.StartAsyncInvokeRequest:
+    """The request with a token by which Bedrock recognizes a repeated request."""
+    if request.client_request_token:
+        return request
+    copy = types.StartAsyncInvokeRequest()
+    copy.CopyFrom(request)
+    copy.client_request_token = str(uuid.uuid4())
+    return copy

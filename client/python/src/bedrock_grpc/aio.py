@@ -11,7 +11,7 @@ import grpc
 from typing_extensions import Self, Unpack
 
 from . import types
-from ._options import ConverseOptions, Messages, stream_request, to_request
+from ._options import ConverseOptions, Messages, stream_request, to_request, with_request_token
 from .collect import Collector
 from .channel import Tls, call_metadata, channel_options
 from .errors import BedrockError, from_rpc_error, incomplete_stream
@@ -96,6 +96,13 @@ class AsyncClient:
         """As `Client.invoke_model`."""
         request = types.InvokeModelRequest(model_id=model_id, body=body, **members)
         return await self.call(self.stub.InvokeModel, request, lambda response, _: response, timeout=timeout)
+
+    async def start_async_invoke(
+        self, request: types.StartAsyncInvokeRequest, *, timeout: float | None = None
+    ) -> types.StartAsyncInvokeResponse:
+        """As `Client.start_async_invoke`."""
+        message = with_request_token(request)
+        return await self.call(self.stub.StartAsyncInvoke, message, lambda response, _: response, timeout=timeout)
 
     async def call(
         self,

@@ -11,7 +11,7 @@ import grpc
 from typing_extensions import Self, Unpack
 
 from . import types
-from ._options import ConverseOptions, Messages, stream_request, to_request
+from ._options import ConverseOptions, Messages, stream_request, to_request, with_request_token
 from .collect import Collector
 from .channel import Tls, call_metadata, channel_options
 from .errors import BedrockError, from_rpc_error, incomplete_stream
@@ -111,6 +111,16 @@ class Client:
         request = types.InvokeModelRequest(model_id=model_id, body=body, **members)
         response: types.InvokeModelResponse = self.call(
             self.stub.InvokeModel, request, lambda response, _: response, timeout=timeout
+        )
+        return response
+
+    def start_async_invoke(
+        self, request: types.StartAsyncInvokeRequest, *, timeout: float | None = None
+    ) -> types.StartAsyncInvokeResponse:
+        """Starts a job whose result is written to S3. A request without a `client_request_token` gets one, so that a retry
+        of the gateway starts no second job. Raises `BedrockError`."""
+        response: types.StartAsyncInvokeResponse = self.call(
+            self.stub.StartAsyncInvoke, with_request_token(request), lambda response, _: response, timeout=timeout
         )
         return response
 

@@ -7,6 +7,8 @@ import io.github.bedrockgrpc.runtime.v1.BedrockRuntimeServiceGrpc.BedrockRuntime
 import io.github.bedrockgrpc.runtime.v1.ConverseRequest;
 import io.github.bedrockgrpc.runtime.v1.ConverseResponse;
 import io.github.bedrockgrpc.runtime.v1.ConverseStreamRequest;
+import io.github.bedrockgrpc.runtime.v1.StartAsyncInvokeRequest;
+import io.github.bedrockgrpc.runtime.v1.StartAsyncInvokeResponse;
 import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
@@ -21,6 +23,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
@@ -89,6 +92,24 @@ public final class BedrockClient implements AutoCloseable {
    */
   public ConverseStream converseStream(ConverseRequest request) {
     return ConverseStream.open(bounded(stub), streamRequest(request));
+  }
+
+  /**
+   * Starts a job whose result is written to S3. A request without a {@code client_request_token} gets one, so that a retry of
+   * the gateway starts no second job.
+   *
+   * @throws BedrockException if the call fails
+   */
+  public StartAsyncInvokeResponse startAsyncInvoke(StartAsyncInvokeRequest request) {
+    var builder = request.toBuilder();
+    if (builder.getClientRequestToken().isEmpty()) {
+      builder.setClientRequestToken(UUID.randomUUID().toString());
+    }
+    try {
+      return bounded(stub).startAsyncInvoke(builder.build());
+    } catch (StatusRuntimeException e) {
+      throw BedrockException.from(e);
+    }
   }
 
   /** Closes the channel. Running calls are cancelled after a few seconds. */

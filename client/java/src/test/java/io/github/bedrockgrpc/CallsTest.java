@@ -9,12 +9,16 @@ import static io.github.bedrockgrpc.Gateway.MODEL;
 import static io.github.bedrockgrpc.Gateway.failure;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.bedrockgrpc.runtime.v1.ApplyGuardrailRequest;
+import io.github.bedrockgrpc.runtime.v1.AsyncInvokeOutputDataConfig;
+import io.github.bedrockgrpc.runtime.v1.AsyncInvokeS3OutputDataConfig;
 import io.github.bedrockgrpc.runtime.v1.ContentBlock;
 import io.github.bedrockgrpc.runtime.v1.GuardrailContentBlock;
 import io.github.bedrockgrpc.runtime.v1.GuardrailTextBlock;
+import io.github.bedrockgrpc.runtime.v1.StartAsyncInvokeRequest;
 import io.grpc.Status;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -153,6 +157,18 @@ class CallsTest {
     var response = client.stub().applyGuardrail(ApplyGuardrailRequest.newBuilder()
         .setGuardrailIdentifier("guard1").setGuardrailVersion("1").setSource("OUTPUT").addContent(block).build());
     assertTrue(response.getOutputs(0).getText().length() > 5_000_000);
+  }
+
+  @Test
+  void jobGetsARequestToken() {
+    var s3 = AsyncInvokeS3OutputDataConfig.newBuilder().setS3Uri("s3://bucket/");
+    var request = StartAsyncInvokeRequest.newBuilder()
+        .setModelId("amazon.nova-reel-v1:0")
+        .setModelInputJson("{\"a\":1}")
+        .setOutputDataConfig(AsyncInvokeOutputDataConfig.newBuilder().setS3OutputDataConfig(s3))
+        .build();
+    String first = client.startAsyncInvoke(request).getInvocationArn();
+    assertNotEquals(first, client.startAsyncInvoke(request).getInvocationArn());
   }
 
   @Test
