@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let set = compiler.file_descriptor_set();
     let mut codecs = BTreeMap::<String, String>::new();
     for file in &set.file {
-        // A package without a lock has no shapes of AWS.
+        // A package without a lock has no messages from AWS's model.
         let Some(lock) = locks.get(file.package()) else { continue };
         for message in &file.message_type {
             let row = lock.message(message.name())?;

@@ -1,5 +1,5 @@
 //! Timestamps. Written as RFC 3339 text (Smithy's `date-time`, which botocore calls `iso8601`). Read from every form that
-//! Smithy has: that text, an HTTP date, or epoch seconds as a number or as text. boto3 reads all of them.
+//! Smithy has: RFC 3339 text, an HTTP date, or epoch seconds as a number or as text. boto3 reads all of them.
 //! <https://smithy.io/2.0/spec/protocol-traits.html#timestampformat-trait>
 
 use std::fmt;

@@ -7,7 +7,7 @@ pub(crate) fn of_arn(id: &str) -> Option<&str> {
     Arn::parse(id).map(|arn| arn.region).filter(|region| is_region(region))
 }
 
-/// Whether the text has the shape of a Region, as `us-gov-west-1`. A Region becomes part of a host name. An ARN without such
+/// Whether the text has the shape of a Region, such as `us-gov-west-1`. A Region becomes part of a host name. An ARN without such
 /// a text is sent to the configured Region, as an id without a Region is, and Bedrock accepts or rejects it.
 fn is_region(region: &str) -> bool {
     let words: Vec<_> = region.split('-').collect();

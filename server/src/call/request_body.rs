@@ -231,7 +231,7 @@ impl MessageReader {
             let frame = tokio::select! {
                 biased;
                 frame = frame => frame?,
-                // A request that is not complete when the shutdown starts would hold it up.
+                // A request that is not complete when the shutdown starts would delay the shutdown.
                 () = draining.cancelled(), if !self.client_streams => return Err(Failure::Draining),
             };
             match frame {

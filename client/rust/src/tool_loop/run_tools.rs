@@ -45,7 +45,7 @@ impl ToolRunner<'_> {
         results
     }
 
-    /// Runs one call. The error is the text for the model.
+    /// Runs one call. The error is the text that the model receives.
     async fn run(&self, call: &ToolCall) -> Result<ToolOutput, String> {
         let approval = match self.approve {
             Some(approve) => approve(call.clone()).await,
