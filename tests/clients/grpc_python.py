@@ -8,6 +8,7 @@ Starts the gateway and the simulator itself. Needs tests/clients/requirements.tx
 
 import json
 import sys
+import tempfile
 import time
 
 import grpc
@@ -85,8 +86,8 @@ def collect(events):
 
 
 class Client:
-    def __init__(self, server):
-        self.gateway = server
+    def __init__(self, server, upstream):
+        self.gateway, self.upstream = server, upstream
         self.plain = v1.Stub(grpc.insecure_channel(server.target, [("grpc.enable_retries", 0)]))
         self.retrying = v1.Stub(grpc.insecure_channel(server.target, [("grpc.service_config", json.dumps(RETRIES))]))
 
@@ -242,9 +243,20 @@ def stock_retries_do_not_start_a_second_job(client):
     assert [line["attempts"] for line in lines] == [3], lines
 
 
+@check
+def a_unix_socket(client):
+    # gRPC's C-core sends the percent-encoded path of the socket as `:authority`. The second call refers to the first one's header.
+    with tempfile.TemporaryDirectory(prefix="grpc-python-") as folder:
+        with gateway(client.upstream, listen=f"{folder}/grpc.sock") as server, grpc.insecure_channel(server.target) as channel:
+            stub = v1.Stub(channel)
+            assert [stub.Converse(converse(MODEL), timeout=20).stop_reason for _ in range(2)] == ["end_turn"] * 2
+            _, stop_reason, _ = collect(stub.ConverseStream(converse_stream(MODEL), timeout=20))
+            assert stop_reason == "end_turn"
+
+
 def main():
     with simulator() as bedrock, gateway(bedrock.url) as server:
-        return run(CHECKS, Client(server))
+        return run(CHECKS, Client(server, bedrock.url))
 
 
 if __name__ == "__main__":

@@ -185,9 +185,11 @@ def a_deadline(server):
 def a_unix_socket(server):
     with tempfile.TemporaryDirectory(prefix="grpcurl-") as folder:
         with gateway(server.upstream, listen=f"{folder}/grpc.sock"):
-            # grpcurl 1.9.2 and 1.9.3 fail with `-unix PATH` (fullstorydev/grpcurl issue 546).
-            [response] = messages(grpcurl(f"unix://{folder}/grpc.sock", f"{SERVICE}/Converse", data=HELLO))
-    assert response["stopReason"] == "end_turn", response
+            for target in (["-unix", f"{folder}/grpc.sock"], [f"unix://{folder}/grpc.sock"],
+                           # Clients of gRPC-Java send the path as it is.
+                           ["-unix", "-authority", f"{folder}/grpc.sock", f"{folder}/grpc.sock"]):
+                [response] = messages(grpcurl(*target, f"{SERVICE}/Converse", data=HELLO))
+                assert response["stopReason"] == "end_turn", (target, response)
 
 
 def main():

@@ -4,6 +4,7 @@ use std::future::Future as _;
 use std::time::Duration;
 
 use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -125,6 +126,30 @@ async fn a_unix_socket_serves_and_a_stale_one_is_replaced() {
     gateway.terminate();
     assert!(gateway.process.wait().await.unwrap().success());
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn unix_socket_accepts_a_percent_encoded_path_as_authority() {
+    let simulator = simulator().await;
+    let path = std::env::temp_dir().join(format!("bedrock-grpc-{}-authority.sock", std::process::id()));
+    let _gateway = Gateway::builder(&simulator).env("BEDROCK_GRPC_LISTEN", path.to_str().unwrap()).start().await;
+    let mut socket = UnixStream::connect(&path).await.unwrap();
+    // The preface, empty SETTINGS, and HEADERS as grpc-python sends them. No library for Rust writes such an authority.
+    let block = b"@\x05:path\x1c/grpc.health.v1.Health/Check@\n:authority\x0ctmp%2Fa.sock\
+        \x83\x86@\x0ccontent-type\x10application/grpc@\x02te\x08trailers";
+    let headers = [&[0, 0, u8::try_from(block.len()).unwrap(), 1, 4, 0, 0, 0, 1][..], block].concat();
+    let message = b"\0\0\x05\0\x01\0\0\0\x01\0\0\0\0\0";
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    socket.write_all(&[&preface[..], &headers, message].concat()).await.unwrap();
+    // The first frame of the stream has the response headers.
+    let (mut frame, mut payload) = ([0; 9], Vec::new());
+    while frame[8] != 1 {
+        socket.read_exact(&mut frame).await.unwrap();
+        payload.resize(usize::from(frame[1]) << 8 | usize::from(frame[2]), 0);
+        socket.read_exact(&mut payload).await.unwrap();
+    }
+    let (headers, indexed_status_200) = (1, 0x88);
+    assert_eq!((frame[3], payload[0]), (headers, indexed_status_200), "{frame:?} {payload:?}");
 }
 
 /// Starts `serve` with this address, which must fail, and returns the output.

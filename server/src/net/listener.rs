@@ -15,6 +15,7 @@ use tower::layer::util::{Identity, Stack};
 use super::address::ListenAddress;
 use super::coalescing::{CoalescingSocket, WritePolicy};
 use super::services::Services;
+use super::socket_authority::AuthoritySocket;
 use super::unix_socket::{self, SocketFile};
 use crate::call::CallLayer;
 
@@ -94,7 +95,8 @@ impl Listener {
                     drop(file);
                 };
                 let incoming = UnixListenerStream::new(listener).then(pause_after_error);
-                let incoming = incoming.map_ok(|socket| CoalescingSocket::new(socket, writes.clone()));
+                let incoming =
+                    incoming.map_ok(|socket| CoalescingSocket::new(AuthoritySocket::new(socket), writes.clone()));
                 server.serve_with_incoming_shutdown(services, incoming, shutdown).await
             }
         }

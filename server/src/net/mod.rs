@@ -8,6 +8,7 @@ mod listener;
 mod load_service;
 mod services;
 mod signals;
+mod socket_authority;
 mod unix_socket;
 
 pub(crate) use address::ListenAddress;
