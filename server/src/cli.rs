@@ -1,5 +1,6 @@
 //! The command line. AWS settings (Region, credentials, profiles, endpoints) also come from the usual AWS variables and files.
 
+mod caller_connections;
 #[cfg(feature = "client")]
 mod client_options;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::caller_connections::CallerConnectionArgs;
 #[cfg(feature = "client")]
 pub(crate) use self::client_options::{CallOptions, ChatOptions, GatewayConnectionOptions, Operation};
 use crate::bedrock::ConnectionOptions;
@@ -109,6 +111,9 @@ pub(crate) struct ServeOptions {
     pub(crate) max_write_delay: Duration,
 
     #[command(flatten)]
+    pub(crate) callers: CallerConnectionArgs,
+
+    #[command(flatten)]
     pub(crate) connections: ConnectionArgs,
 
     /// Maximum bytes of request messages that have arrived and are not yet sent to Bedrock, for example `512MiB`. Further
@@ -116,14 +121,13 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "BEDROCK_GRPC_MAX_BYTES_IN_FLIGHT")]
     pub(crate) max_bytes_in_flight: Option<ByteSize>,
 
+    /// Maximum time in which 16 KiB of a request, or the rest of it, must arrive (REQUEST_BODY_TIMEOUT).
+    #[arg(long, default_value = "30s", value_parser = parse_positive_duration, env = "BEDROCK_GRPC_REQUEST_BODY_TIMEOUT")]
+    pub(crate) request_body_timeout: Duration,
+
     /// Maximum number of calls at the same time. Further calls are rejected (ADMISSION_OVERLOAD).
     #[arg(long, default_value_t = 10_000, env = "BEDROCK_GRPC_MAX_CONCURRENT_CALLS")]
     pub(crate) max_concurrent_calls: usize,
-
-    /// Maximum number of calls at the same time on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). Clients wait
-    /// before they start another call.
-    #[arg(long, default_value_t = 1_000, env = "BEDROCK_GRPC_MAX_STREAMS_PER_CONNECTION")]
-    pub(crate) max_streams_per_connection: u32,
 
     /// Delay of the gateway's own work beyond which new calls are rejected (ADMISSION_OVERLOAD). The time that a model takes
     /// does not count.

@@ -4,37 +4,12 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use bedrock_grpc_schema::runtime::v1::*;
-use bytes::Bytes;
-use h2::client::SendRequest;
 use prost::Message as _;
-use tokio::net::TcpStream;
 use tonic::Code;
 
 use crate::fixture::*;
 
 const MIB: u64 = 1024 * 1024;
-
-/// A connection on which a test can send any request.
-async fn connect(gateway: &Gateway) -> SendRequest<Bytes> {
-    let socket = TcpStream::connect(&gateway.address).await.unwrap();
-    let (sender, connection) = h2::client::handshake(socket).await.unwrap();
-    tokio::spawn(connection);
-    sender
-}
-
-fn post(gateway: &Gateway) -> http::request::Builder {
-    http::Request::post(format!("http://{}{}", gateway.address, raw::path("Converse")))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-}
-
-/// A prefix that claims `length` bytes, and `message`.
-fn framed(flag: u8, length: usize, message: &[u8]) -> Bytes {
-    let mut framed = vec![flag];
-    framed.extend(u32::try_from(length).unwrap().to_be_bytes());
-    framed.extend(message);
-    Bytes::from(framed)
-}
 
 /// The resident memory of the gateway in bytes.
 fn resident(gateway: &Gateway) -> u64 {
@@ -55,11 +30,12 @@ async fn prefixes_that_claim_32_mib_take_no_memory() {
     let before = resident(&gateway);
     let mut open = Vec::new();
     for _ in 0..10 {
-        let mut sender = connect(&gateway).await;
+        let mut sender = raw::connect(&gateway).await;
         for _ in 0..100 {
             sender = sender.ready().await.unwrap();
-            let (response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
-            body.send_data(framed(0, 32 << 20, b""), false).unwrap();
+            let (response, mut body) =
+                sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
+            body.send_data(raw::framed(0, 32 << 20, b""), false).unwrap();
             open.push((response, body));
         }
         open.shrink_to_fit();
@@ -77,13 +53,13 @@ async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_bu
     let before = resident(&gateway);
     let bomb = zstd::encode_all(std::io::repeat(0).take(33 << 20), 3).unwrap();
     assert!(bomb.len() < 8 * 1024);
-    let mut sender = connect(&gateway).await;
+    let mut sender = raw::connect(&gateway).await;
     let mut responses = Vec::new();
     for _ in 0..100 {
         sender = sender.ready().await.unwrap();
-        let request = post(&gateway).header("grpc-encoding", "zstd").body(()).unwrap();
+        let request = raw::post(&gateway, "Converse").header("grpc-encoding", "zstd").body(()).unwrap();
         let (response, mut body) = sender.send_request(request, false).unwrap();
-        body.send_data(framed(1, bomb.len(), &bomb), true).unwrap();
+        body.send_data(raw::framed(1, bomb.len(), &bomb), true).unwrap();
         responses.push(response);
     }
     expect_healthy(&mut client).await;
@@ -101,12 +77,16 @@ async fn large_messages_beyond_the_budget_wait_and_are_then_rejected_with_a_dela
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--max-bytes-in-flight=40MiB").start().await;
     let (mut client, mut other) = (gateway.client().await, gateway.client().await);
-    // The first message has room and stays incomplete, so that the second one has none.
-    let mut sender = connect(&gateway).await.ready().await.unwrap();
-    let (_response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
-    body.send_data(framed(0, 32 << 20, &vec![0; 100_000]), false).unwrap();
-    // The gateway has reserved the first message once more than 64 KiB of it have arrived. Until then the second one passes.
+    // The first message has room and stays incomplete, so that the second one has none. The gateway reserves the first one when
+    // more than 64 KiB of it have arrived. If the second one comes earlier, it passes, and both are sent again.
+    let mut sender = raw::connect(&gateway).await;
+    let mut incomplete = Vec::new();
     let rejected = loop {
+        sender = sender.ready().await.unwrap();
+        let (response, mut body) =
+            sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
+        body.send_data(raw::framed(0, 32 << 20, &vec![0; 100_000]), false).unwrap();
+        incomplete.push((response, body));
         if let Err(status) = other.converse(converse("demo.model", &"x".repeat(20 << 20))).await {
             break status;
         }
@@ -136,10 +116,10 @@ async fn calls_beyond_the_maximum_are_rejected_at_once_with_a_delay() {
 async fn two_messages_on_a_unary_call_are_rejected() {
     let (_simulator, gateway, mut client) = started().await;
     let message = converse("demo.model", "Hello").encode_to_vec();
-    let mut sender = connect(&gateway).await.ready().await.unwrap();
-    let (response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
-    body.send_data(framed(0, message.len(), &message), false).unwrap();
-    body.send_data(framed(0, message.len(), &message), true).unwrap();
+    let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
+    let (response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
+    body.send_data(raw::framed(0, message.len(), &message), false).unwrap();
+    body.send_data(raw::framed(0, message.len(), &message), true).unwrap();
     let status = raw::ended(response.await.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"));
     expect_healthy(&mut client).await;
@@ -148,9 +128,9 @@ async fn two_messages_on_a_unary_call_are_rejected() {
 #[tokio::test]
 async fn a_caller_that_resets_within_a_message_is_logged_as_cancelled() {
     let (_simulator, gateway, _client) = started().await;
-    let mut sender = connect(&gateway).await.ready().await.unwrap();
-    let (_response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
-    body.send_data(framed(0, 1000, b"half"), false).unwrap();
+    let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
+    let (_response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
+    body.send_data(raw::framed(0, 1000, b"half"), false).unwrap();
     body.send_reset(h2::Reason::CANCEL);
     let line = gateway.call_line(|_| true).await;
     assert_eq!(line["status"], "CANCELLED", "{line}");
@@ -165,12 +145,12 @@ async fn requests_that_are_not_grpc_get_an_http_status() {
         (http::Request::post(&uri).header("content-type", "application/json").header("te", "trailers"), 415),
         (http::Request::post(&uri).header("content-type", "application/grpc-web").header("te", "trailers"), 415),
     ] {
-        let mut sender = connect(&gateway).await.ready().await.unwrap();
+        let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
         let (response, _) = sender.send_request(request.body(()).unwrap(), true).unwrap();
         assert_eq!(response.await.unwrap().status(), status);
     }
     let without_te = http::Request::post(&uri).header("content-type", "application/grpc").body(()).unwrap();
-    let mut sender = connect(&gateway).await.ready().await.unwrap();
+    let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
     let (response, _) = sender.send_request(without_te, true).unwrap();
     let status = raw::ended(response.await.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"));
@@ -179,9 +159,9 @@ async fn requests_that_are_not_grpc_get_an_http_status() {
 #[tokio::test]
 async fn a_request_that_is_half_sent_does_not_delay_the_shutdown() {
     let (_simulator, mut gateway, _client) = started().await;
-    let mut sender = connect(&gateway).await.ready().await.unwrap();
-    let (response, mut body) = sender.send_request(post(&gateway).body(()).unwrap(), false).unwrap();
-    body.send_data(framed(0, 1000, b"half"), false).unwrap();
+    let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
+    let (response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
+    body.send_data(raw::framed(0, 1000, b"half"), false).unwrap();
     let mut other = gateway.client().await;
     expect_healthy(&mut other).await;
     drop(other);

@@ -10,6 +10,7 @@ mod fixture;
 mod async_jobs;
 mod bidirectional;
 mod call_options;
+mod caller_connections;
 mod calls;
 mod cancellation;
 mod catalog;

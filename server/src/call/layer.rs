@@ -95,8 +95,7 @@ where
             let (response, terminated) = (self.inner.call(request), self.shutdown.terminated.clone());
             return Box::pin(async move { Ok(end_on_termination(terminated, response.await?)) });
         }
-        // The timer starts here and not when the returned future is polled, because tonic starts its own timer right after
-        // this function returns.
+        // The timer starts when the headers have arrived, and not when the returned future is polled.
         let timeout = parse_grpc_timeout(request.headers());
         let expires_at = timeout.as_ref().ok().copied().flatten();
         let mut deadline = Deadline::at(expires_at);

@@ -28,11 +28,8 @@ use crate::limits::MAX_MESSAGE_BYTES;
 /// A flag byte and a length of four bytes.
 const PREFIX_BYTES: usize = 5;
 
-/// Maximum time in which [`MIN_PROGRESS_BYTES`] of a message, or the rest of it, must arrive. Slow networks deliver that in a
-/// second; an upload of 32 MiB may still take hours.
-const PROGRESS_TIME: Duration = Duration::from_secs(30);
-
-/// See [`PROGRESS_TIME`]. A caller that sends a byte per second would otherwise take a stream and memory for a long time.
+/// How much of a message, or the rest of it, must arrive within the timeout of the request body. A caller that sends a byte
+/// per second would otherwise take a stream and memory for a long time. An upload of 32 MiB may still take hours.
 const MIN_PROGRESS_BYTES: usize = 16 * 1024;
 
 /// Wraps the body of a request. `client_streams` says whether the method takes more than one message.
@@ -138,6 +135,10 @@ impl MessageReader {
         Some(charge)
     }
 
+    fn start_progress(&self) -> Progress {
+        Progress::start(self.call.settings.timeouts.request_body)
+    }
+
     async fn read_message(mut self) -> ReadMessage {
         let outcome = self.next_message().await;
         (self, outcome)
@@ -172,7 +173,7 @@ impl MessageReader {
     /// The prefix of the next message; `None` at the end of the body.
     async fn read_prefix(&mut self) -> Result<Option<Bytes>, Failure> {
         // Between two messages of a bidirectional stream people may pause.
-        let mut progress = (self.messages == 0 || !self.client_streams).then(Progress::start);
+        let mut progress = (self.messages == 0 || !self.client_streams).then(|| self.start_progress());
         let mut prefix = BytesMut::new();
         while prefix.len() < PREFIX_BYTES {
             if self.rest.is_empty() {
@@ -181,7 +182,9 @@ impl MessageReader {
                     None if prefix.is_empty() => return Ok(None),
                     None => return Err(Failure::MalformedMessage("the request ends within a message")),
                 }
-                progress.get_or_insert_with(Progress::start);
+                if progress.is_none() {
+                    progress = Some(self.start_progress());
+                }
             }
             prefix.put(self.rest.split_to(self.rest.len().min(PREFIX_BYTES - prefix.len())));
         }
@@ -190,7 +193,7 @@ impl MessageReader {
 
     /// `length` bytes, and their charge. A large message reserves its size once more than a small one has arrived.
     async fn read_parts(&mut self, length: usize) -> Result<(VecDeque<Bytes>, ByteCharge), Failure> {
-        let mut progress = Progress::start();
+        let mut progress = self.start_progress();
         let mut parts = VecDeque::new();
         let mut received = 0;
         let mut charge = reserve(&self.budget, length.min(SMALL_MESSAGE_BYTES)).await?;
@@ -207,7 +210,7 @@ impl MessageReader {
             if !is_charged && received >= SMALL_MESSAGE_BYTES {
                 charge = reserve(&self.budget, length).await?;
                 is_charged = true;
-                progress = Progress::start();
+                progress = self.start_progress();
             }
             self.rest = self
                 .read_data(Some(&mut progress))
@@ -219,12 +222,12 @@ impl MessageReader {
     /// The next data of the body; `None` at its end. Trailers of a request have no meaning in gRPC.
     async fn read_data(&mut self, mut progress: Option<&mut Progress>) -> Result<Option<Bytes>, Failure> {
         loop {
-            let due = progress.as_ref().map(|progress| progress.due);
+            let due = progress.as_ref().map(|progress| (progress.due, progress.timeout));
             let draining = self.call.draining();
             let frame = self.body.frame();
             let frame = async {
                 match due {
-                    Some(due) => timeout_at(due, frame).await.map_err(|_| Failure::RequestTimeout(PROGRESS_TIME)),
+                    Some((due, timeout)) => timeout_at(due, frame).await.map_err(|_| Failure::RequestTimeout(timeout)),
                     None => Ok(frame.await),
                 }
             };
@@ -258,19 +261,20 @@ async fn reserve(budget: &ByteBudget, bytes: usize) -> Result<ByteCharge, Failur
 
 /// When the next bytes are due.
 struct Progress {
+    timeout: Duration,
     due: Instant,
     bytes: usize,
 }
 
 impl Progress {
-    fn start() -> Self {
-        Self { due: Instant::now() + PROGRESS_TIME, bytes: 0 }
+    fn start(timeout: Duration) -> Self {
+        Self { timeout, due: Instant::now() + timeout, bytes: 0 }
     }
 
     fn record(&mut self, bytes: usize) {
         self.bytes += bytes;
         if self.bytes >= MIN_PROGRESS_BYTES {
-            *self = Self::start();
+            *self = Self::start(self.timeout);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::admission::{AdmissionSettings, OverloadSettings, default_byte_budget}
 use crate::bedrock::{ConnectorError, Settings, Upstream};
 use crate::call::{CallSettings, Timeouts};
 use crate::cli::ServeOptions;
-use crate::net::{Gateway, GatewayError, GatewaySettings, ServiceSettings, stop_signal};
+use crate::net::{Gateway, GatewayError, GatewaySettings, ServiceSettings, raise_descriptor_limit, stop_signal};
 use crate::telemetry::{Exporters, TelemetryError};
 
 /// Maximum time that the line "serving" waits for credentials.
@@ -45,6 +45,7 @@ pub(super) enum ServeError {
 /// # Errors
 /// [`ServeError`].
 pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
+    raise_descriptor_limit();
     let exporters = Exporters::start()?;
     bedrock_grpc_schema::codec::ignore_unknown_fields(options.ignore_unknown_fields);
     let calls = CallSettings {
@@ -52,6 +53,7 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
             first_event: options.first_event_timeout,
             idle: options.idle_timeout,
             response: options.response_timeout,
+            request_body: options.request_body_timeout,
         },
         expose_upstream_messages: options.expose_upstream_messages,
     };
@@ -71,7 +73,7 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         calls,
         grace,
         admission,
-        max_streams_per_connection: options.max_streams_per_connection,
+        connections: options.callers.into_limits(),
         services,
         max_write_delay,
         load_report_capacity,

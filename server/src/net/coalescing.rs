@@ -14,7 +14,6 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
-use tonic::transport::server::Connected;
 
 /// The number of running calls from which data waits for a tick. With fewer calls, the delay is not worth what it gathers:
 /// 64 streams with 50 events per second have 3 events in a millisecond.
@@ -173,14 +172,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for CoalescingSocket<S> {
             return Poll::Ready(Err(error));
         }
         Pin::new(&mut self.socket).poll_read(cx, buffer)
-    }
-}
-
-impl<S: Connected> Connected for CoalescingSocket<S> {
-    type ConnectInfo = S::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.socket.connect_info()
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tonic::transport::Server;
+use tower::Layer as _;
 
 use super::address::ListenAddress;
 use super::coalescing::WritePolicy;
+use super::connection::ConnectionServer;
+use super::connection_limits::{ConnectionLimits, OpenConnections};
 use super::health::HealthReport;
 use super::listener::Listener;
 use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
@@ -16,10 +18,6 @@ use crate::admission::{Admission, AdmissionSettings, DelayMonitor};
 use crate::bedrock::Upstream;
 use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
 use crate::telemetry::observe_running_calls;
-
-/// Time between two keepalive pings on a silent connection. Without them a caller whose machine has died would keep its
-/// stream, which is paid for, until the model has finished.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Maximum time that connections may take to close after every call has ended.
 const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,8 +33,8 @@ pub(crate) struct GatewaySettings {
     pub(crate) grace: Duration,
     /// Limits that new calls must pass.
     pub(crate) admission: AdmissionSettings,
-    /// Maximum number of calls at the same time on one connection. Clients wait before they start another one.
-    pub(crate) max_streams_per_connection: u32,
+    /// Limits of callers' connections.
+    pub(crate) connections: ConnectionLimits,
     /// Which services there are, and how they compress.
     pub(crate) services: ServiceSettings,
     /// Maximum time for which data for callers waits when many calls run, so that it is sent together.
@@ -51,7 +49,7 @@ pub(crate) struct Gateway {
     shutdown: Shutdown,
     grace: Duration,
     health: HealthReport,
-    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    server: JoinHandle<()>,
     _delay_monitor: DelayMonitor,
 }
 
@@ -72,9 +70,6 @@ pub(crate) enum GatewayError {
     /// Reflection cannot read the schema.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The server failed.
-    #[error("the server failed: {0}")]
-    Serve(#[from] tonic::transport::Error),
     /// The server's task panicked or was aborted.
     #[error("the server's task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -97,14 +92,13 @@ impl Gateway {
         observe_running_calls(shutdown.running.clone());
         let admission = Admission::new(admission);
         let delay_monitor = admission.overload.start_monitor();
-        let server = Server::builder()
-            .tcp_nodelay(true)
-            .max_concurrent_streams(Some(settings.max_streams_per_connection))
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .layer(CallLayer::new(calls, shutdown.clone(), admission, load));
-        let writes = WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay };
-        let draining = shutdown.draining.clone().cancelled_owned();
-        let server = tokio::spawn(listener.serve(server, services, writes, draining));
+        let server = ConnectionServer {
+            service: CallLayer::new(calls, shutdown.clone(), admission, load).layer(services),
+            limits: settings.connections,
+            writes: WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay },
+            draining: shutdown.draining.clone(),
+        };
+        let server = tokio::spawn(listener.serve(server, OpenConnections::default()));
         Ok(Self { address, shutdown, grace, health, server, _delay_monitor: delay_monitor })
     }
 
@@ -135,7 +129,7 @@ impl Gateway {
         }
         self.shutdown.terminated.cancel();
         match tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, &mut self.server).await {
-            Ok(ended) => Ok(ended??),
+            Ok(ended) => Ok(ended?),
             // A peer does not read, or it has never sent anything.
             Err(_) => Ok(()),
         }
@@ -144,8 +138,7 @@ impl Gateway {
     /// Waits until the server fails by itself, and returns why.
     pub(crate) async fn failed(&mut self) -> GatewayError {
         match (&mut self.server).await {
-            Ok(Ok(())) => GatewayError::ListenerClosed,
-            Ok(Err(error)) => error.into(),
+            Ok(()) => GatewayError::ListenerClosed,
             Err(error) => error.into(),
         }
     }

@@ -1,30 +1,19 @@
 //! Bound TCP and Unix sockets.
 
-use std::future::Future;
 use std::io::Error;
-use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _};
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tower::layer::util::{Identity, Stack};
 
 use super::address::ListenAddress;
-use super::coalescing::{CoalescingSocket, WritePolicy};
-use super::services::Services;
-use super::socket_authority::AuthoritySocket;
 use super::unix_socket::{self, SocketFile};
-use crate::call::CallLayer;
 
 /// A bound socket.
 pub(super) enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// A Unix socket and its file. systemd owns the file of a socket that it has bound.
-    Unix(UnixListener, Option<SocketFile>),
+    Unix(UnixListener, #[expect(dead_code, reason = "removes the file on drop")] Option<SocketFile>),
 }
 
 impl Listener {
@@ -73,41 +62,4 @@ impl Listener {
                 .unwrap_or_default(),
         }
     }
-
-    /// Serves until `shutdown` resolves and all connections have ended.
-    pub(super) async fn serve(
-        self,
-        server: Server<Stack<CallLayer, Identity>>,
-        services: Services,
-        writes: WritePolicy,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<(), tonic::transport::Error> {
-        match self {
-            Self::Tcp(listener) => {
-                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(pause_after_error);
-                let incoming = incoming.map_ok(|socket| CoalescingSocket::new(socket, writes.clone()));
-                server.serve_with_incoming_shutdown(services, incoming, shutdown).await
-            }
-            Self::Unix(listener, file) => {
-                // The path is free as soon as the shutdown starts, so that a new instance can bind it while calls drain.
-                let shutdown = async move {
-                    shutdown.await;
-                    drop(file);
-                };
-                let incoming = UnixListenerStream::new(listener).then(pause_after_error);
-                let incoming =
-                    incoming.map_ok(|socket| CoalescingSocket::new(AuthoritySocket::new(socket), writes.clone()));
-                server.serve_with_incoming_shutdown(services, incoming, shutdown).await
-            }
-        }
-    }
-}
-
-/// Waits after a failed accept. Without file descriptors the next accept would fail at once too, and the loop would spin.
-async fn pause_after_error<T>(accepted: std::io::Result<T>) -> std::io::Result<T> {
-    if let Err(error) = &accepted {
-        tracing::warn!(%error, "a connection cannot be accepted");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    accepted
 }

@@ -1,17 +1,26 @@
 //! Listening, the services at the port, health, reflection and the shutdown.
 
+mod accept;
 mod address;
 mod coalescing;
+mod connection;
+mod connection_limits;
+mod descriptor_limit;
 mod gateway;
+mod handshake;
 mod health;
+mod http1;
 mod listener;
 mod load_service;
+mod open_calls;
 mod services;
 mod signals;
 mod socket_authority;
 mod unix_socket;
 
 pub(crate) use address::ListenAddress;
+pub(crate) use connection_limits::ConnectionLimits;
+pub(crate) use descriptor_limit::raise_descriptor_limit;
 pub(crate) use gateway::{Gateway, GatewayError, GatewaySettings};
 pub(crate) use services::ServiceSettings;
 pub(crate) use signals::stop_signal;

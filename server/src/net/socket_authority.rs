@@ -17,15 +17,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
-use tonic::transport::server::Connected;
 
 use header_block::replace_authority;
 
-/// What an HTTP/2 client sends first. <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// The size of a frame's header. <https://www.rfc-editor.org/rfc/rfc9113#section-4.1>
-const FRAME_HEADER_BYTES: usize = 9;
+use super::handshake::{FRAME_HEADER_BYTES, PREFACE};
 
 /// The type of a HEADERS frame, and its flags that put bytes around the header block.
 /// <https://www.rfc-editor.org/rfc/rfc9113#section-6.2>
@@ -154,14 +149,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for AuthoritySocket<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-}
-
-impl<S: Connected> Connected for AuthoritySocket<S> {
-    type ConnectInfo = S::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.socket.connect_info()
     }
 }
 

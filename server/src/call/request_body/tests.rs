@@ -73,7 +73,7 @@ async fn a_message_that_trickles_times_out() {
     let started = Instant::now();
     let outcome = tokio::select! { outcome = read(body, &call) => outcome, () = trickle => unreachable!() };
     assert!(matches!(outcome, Err(Failure::RequestTimeout(_))), "{outcome:?}");
-    assert!(started.elapsed() <= PROGRESS_TIME + Duration::from_secs(1));
+    assert!(started.elapsed() <= call.settings.timeouts.request_body + Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

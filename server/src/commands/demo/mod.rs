@@ -14,7 +14,9 @@ use crate::admission::AdmissionSettings;
 use crate::bedrock::{ConnectorError, Settings, Upstream};
 use crate::call::CallSettings;
 use crate::cli::DemoOptions;
-use crate::net::{Gateway, GatewayError, GatewaySettings, ListenAddress, ServiceSettings, stop_signal};
+use crate::net::{
+    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ListenAddress, ServiceSettings, stop_signal,
+};
 use screen::Screen;
 
 /// Why the demo failed.
@@ -63,7 +65,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         max_write_delay: Duration::ZERO,
         load_report_capacity: None,
         admission: AdmissionSettings::default(),
-        max_streams_per_connection: 1_000,
+        connections: ConnectionLimits::default(),
     };
     let gateway = Gateway::start(settings, Arc::new(upstream)).await?;
     screen.print_title("bedrock-grpc demo")?;

@@ -1,0 +1,123 @@
+//! Serves one connection of a caller, from its handshake to its end.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rand::RngExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tower::Service;
+
+use super::coalescing::{CoalescingSocket, WritePolicy};
+use super::connection_limits::ConnectionLimits;
+use super::handshake::{HttpVersion, read_http_version};
+use super::http1::reject_http1;
+use super::open_calls::{CountedService, OpenCalls};
+
+/// Time between two keepalive pings on a silent connection. Without them a caller whose machine has died would keep its
+/// stream, which is paid for, until the model has finished.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Maximum time for the response to a keepalive ping. (gRPC's default,
+/// <https://github.com/grpc/grpc/blob/master/doc/keepalive.md>)
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How many bytes of one request a caller may send before the gateway reads them. At a round trip of 20 ms a caller uploads
+/// 25 MB per second.
+const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+
+/// How many bytes of all requests on a connection a caller may send before the gateway reads them. This is the memory that a
+/// connection can take. Proxies put the calls of many callers on one connection, and 8 uploads that stall leave room for
+/// the others.
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+
+/// Maximum time for a connection without calls to close once it takes no new ones. The peer has to acknowledge a PING.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Any connection to a caller.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
+
+/// How connections are served. Clones share the service's state.
+#[derive(Clone)]
+pub(super) struct ConnectionServer<S> {
+    /// The service of all requests. It must always be ready.
+    pub(super) service: S,
+    pub(super) limits: ConnectionLimits,
+    pub(super) writes: WritePolicy,
+    /// Cancelled when connections must take no new calls.
+    pub(super) draining: CancellationToken,
+}
+
+impl<S> ConnectionServer<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send + Unpin,
+{
+    /// Serves `socket` until the peer closes it, it has no calls for too long, or its last call after the start of the
+    /// shutdown has ended.
+    pub(super) async fn serve(self, socket: Box<dyn Socket>) {
+        let handshake = timeout(self.limits.handshake_timeout, read_http_version(socket));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            () = self.draining.cancelled() => return,
+        };
+        match handshake {
+            Ok(Ok((HttpVersion::Http2, socket))) => self.serve_http2(socket).await,
+            Ok(Ok((HttpVersion::Http1, socket))) => reject_http1(socket, self.limits.handshake_timeout).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a caller's connection ended within its handshake"),
+            Err(_) => tracing::debug!("a caller's connection did not complete its handshake in time"),
+        }
+    }
+
+    async fn serve_http2(self, socket: impl Socket + 'static) {
+        let Self { service, limits, writes, draining } = self;
+        let calls = OpenCalls::new();
+        let service = CountedService::new(service, calls.clone());
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_concurrent_streams(limits.streams_per_connection)
+            .keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .serve_connection(TokioIo::new(CoalescingSocket::new(socket, writes)), service);
+        let mut connection = pin!(connection);
+        let now = Instant::now();
+        let mut age = pin!(sleep_until(now + limits.max_age.mul_f64(rand::rng().random_range(0.9..1.1))));
+        let mut idle_limit = limits.idle_timeout;
+        let mut idle = pin!(sleep_until(now + idle_limit));
+        let mut is_closing = false;
+        loop {
+            tokio::select! {
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a caller's connection broke");
+                    }
+                    return;
+                }
+                () = &mut idle => match calls.idle_for() {
+                    Some(time) if time >= idle_limit && is_closing => return,
+                    Some(time) if time >= idle_limit => is_closing = true,
+                    time => {
+                        let rest = idle_limit.saturating_sub(time.unwrap_or_default());
+                        idle.as_mut().reset(Instant::now() + rest);
+                        continue;
+                    }
+                },
+                () = &mut age, if !is_closing => is_closing = true,
+                () = draining.cancelled(), if !is_closing => is_closing = true,
+            }
+            connection.as_mut().graceful_shutdown();
+            idle_limit = CLOSE_TIMEOUT;
+            idle.as_mut().reset(Instant::now() + idle_limit);
+        }
+    }
+}
