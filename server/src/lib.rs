@@ -8,8 +8,10 @@ mod admission;
 mod arn;
 mod bedrock;
 mod call;
+mod callers;
 mod cli;
 mod commands;
+mod config;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -15,6 +15,7 @@ mod calls;
 mod cancellation;
 mod catalog;
 mod compression;
+mod configuration;
 mod connections;
 mod credential_faults;
 mod credentials;

@@ -28,6 +28,7 @@ pub(crate) use connections::{ConnectionOptions, ConnectorError};
 pub(crate) use event_stream::FrameReader;
 pub(crate) use frames::{Frame, Frames};
 pub(crate) use identity::Readiness;
+pub(crate) use region::is_region;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use region::of_arn as region_of_arn;
 pub(crate) use request::RequestTemplate;

@@ -9,7 +9,7 @@ pub(crate) fn of_arn(id: &str) -> Option<&str> {
 
 /// Whether the text has the shape of a Region, such as `us-gov-west-1`. A Region becomes part of a host name. An ARN without such
 /// a text is sent to the configured Region, as an id without a Region is, and Bedrock accepts or rejects it.
-fn is_region(region: &str) -> bool {
+pub(crate) fn is_region(region: &str) -> bool {
     let words: Vec<_> = region.split('-').collect();
     let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     region.len() <= 32 && words.len() >= 3 && words.iter().all(is_word)

@@ -4,6 +4,7 @@
 mod call;
 #[cfg(feature = "client")]
 mod chat;
+mod config;
 #[cfg(feature = "client")]
 mod connection;
 #[cfg(feature = "simulator")]
@@ -27,8 +28,13 @@ pub async fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(options) => {
             start_log(cli.log_format, SERVER_FILTER);
-            to_exit_code(serve::serve(*options).await)
+            match serve::serve(*options).await {
+                Err(serve::ServeError::Configuration(mistakes)) => config::report_mistakes(&mistakes),
+                outcome => to_exit_code(outcome),
+            }
         }
+        Command::Config(command) => config::run_config(command),
+
         Command::Descriptor(options) => {
             start_log(cli.log_format, SERVER_FILTER);
             to_exit_code(descriptor::write_descriptor_set(&options))

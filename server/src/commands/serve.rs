@@ -9,10 +9,14 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::supervisor::{notify_stopping, supervise};
 use crate::admission::{AdmissionSettings, OverloadSettings, default_byte_budget};
-use crate::bedrock::{ConnectorError, Settings, Upstream};
+use crate::bedrock::{ConnectionOptions, ConnectorError, Settings as UpstreamSettings, Upstream};
 use crate::call::{CallSettings, Timeouts};
-use crate::cli::ServeOptions;
-use crate::net::{Gateway, GatewayError, GatewaySettings, ServiceSettings, raise_descriptor_limit, stop_signal};
+use crate::config::{
+    ConnectionSettings, LimitSettings, Loaded, Mistakes, ServerSettings, Settings, SettingsOptions, load,
+};
+use crate::net::{
+    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServiceSettings, raise_descriptor_limit, stop_signal,
+};
 use crate::telemetry::{Exporters, TelemetryError};
 
 /// Maximum time that the line "serving" waits for credentials.
@@ -21,6 +25,9 @@ const CREDENTIALS_WAIT: Duration = Duration::from_secs(1);
 /// Why the gateway could not start, or why it ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ServeError {
+    /// The configuration has mistakes.
+    #[error(transparent)]
+    Configuration(#[from] Mistakes),
     /// The connections to Bedrock cannot be set up.
     #[error("connections to Bedrock: {0}")]
     Connector(#[from] ConnectorError),
@@ -44,44 +51,27 @@ pub(super) enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`].
-pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
+pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
+    let Loaded { settings, hash, .. } = load(&options)?;
     raise_descriptor_limit();
+    tracing::info!(hash, "configuration");
     let exporters = Exporters::start()?;
-    bedrock_grpc_schema::codec::ignore_unknown_fields(options.ignore_unknown_fields);
-    let calls = CallSettings {
-        timeouts: Timeouts {
-            first_event: options.first_event_timeout,
-            idle: options.idle_timeout,
-            response: options.response_timeout,
-            request_body: options.request_body_timeout,
-        },
-        expose_upstream_messages: options.expose_upstream_messages,
+    let Settings { server, limits, aws, .. } = settings;
+    bedrock_grpc_schema::codec::ignore_unknown_fields(server.ignore_unknown_fields);
+    let upstream_ca = aws.ca.clone().map(read_certificates).transpose()?;
+    let upstream = UpstreamSettings {
+        region: aws.region.map(|region| region.0),
+        upstream_ca,
+        connections: connection_options(&aws.connections),
+        ..UpstreamSettings::default()
     };
-    let services = ServiceSettings { control_plane: options.control_plane, compress_streams: options.compress_streams };
-    let ServeOptions { listen, region, upstream_ca, grace, max_write_delay, load_report_capacity, connections, .. } =
-        options;
-    let upstream_ca = upstream_ca.map(read_certificates).transpose()?;
-    let connections = connections.into_options();
-    let settings = Settings { region, upstream_ca, connections, ..Settings::default() };
-    let upstream = Arc::new(Upstream::load(settings).await?);
-    let admission = AdmissionSettings {
-        max_bytes_in_flight: options.max_bytes_in_flight.map_or_else(default_byte_budget, |size| size.as_u64()),
-        overload: OverloadSettings { max_calls: options.max_concurrent_calls, target_delay: options.overload_delay },
-    };
-    let settings = GatewaySettings {
-        listen,
-        calls,
-        grace,
-        admission,
-        connections: options.callers.into_limits(),
-        services,
-        max_write_delay,
-        load_report_capacity,
-    };
+    let upstream = Arc::new(Upstream::load(upstream).await?);
+    let grace = server.grace.0;
+    let settings = gateway_settings(server, &limits);
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
     // The gateway serves already. When this line is written, the gateway is also ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
-    tracing::info!(address = gateway.address(), "serving");
+    tracing::info!(address = gateway.address(), addresses = gateway.addresses().join(","), "serving");
     let run = async {
         tokio::select! {
             error = gateway.failed() => Err(error),
@@ -100,6 +90,54 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     };
     exporters.stop();
     Ok(outcome?)
+}
+
+/// The settings of the gateway's port.
+fn gateway_settings(server: ServerSettings, limits: &LimitSettings) -> GatewaySettings {
+    let timeouts = Timeouts {
+        first_event: server.first_event_timeout.0,
+        idle: server.idle_timeout.0,
+        response: server.response_timeout.0,
+        request_body: server.request_body_timeout.0,
+    };
+    let as_usize = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    GatewaySettings {
+        listen: server.listen,
+        calls: CallSettings { timeouts, expose_upstream_messages: server.expose_upstream_messages },
+        grace: server.grace.0,
+        admission: AdmissionSettings {
+            max_bytes_in_flight: limits.max_bytes_in_flight.map_or_else(default_byte_budget, |size| size.0),
+            overload: OverloadSettings {
+                max_calls: as_usize(limits.max_concurrent_calls),
+                target_delay: limits.overload_delay.0,
+            },
+        },
+        connections: ConnectionLimits {
+            connections: as_usize(limits.max_connections),
+            connections_per_peer: as_usize(limits.max_connections_per_peer),
+            streams_per_connection: limits.max_streams_per_connection,
+            handshake_timeout: server.handshake_timeout.0,
+            idle_timeout: server.connection_idle_timeout.0,
+            max_age: server.max_connection_age.0,
+        },
+        services: ServiceSettings { control_plane: server.control_plane, compress_streams: server.compress_streams },
+        max_write_delay: server.max_write_delay.0,
+        load_report_capacity: server.load_report_capacity,
+    }
+}
+
+fn connection_options(settings: &ConnectionSettings) -> ConnectionOptions {
+    ConnectionOptions {
+        streams_per_connection: usize::from(settings.streams_per_connection),
+        connections_per_host: usize::from(settings.connections_per_host),
+        http1_connections_per_host: usize::from(settings.http1_connections_per_host),
+        stream_window: settings.stream_window,
+        ping_interval: settings.ping_interval.0,
+        ping_timeout: settings.ping_timeout.0,
+        maximum_age: settings.max_age.0,
+        connect_timeout: settings.connect_timeout.0,
+        ..ConnectionOptions::default()
+    }
 }
 
 /// Reads a file of certificates and checks that it contains at least one. The SDK would panic at its first connection

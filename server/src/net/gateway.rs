@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::join_all;
 use tokio::task::JoinHandle;
 use tower::Layer as _;
 
@@ -25,8 +27,8 @@ const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Settings of a gateway.
 #[derive(Debug, Clone)]
 pub(crate) struct GatewaySettings {
-    /// The address to listen on.
-    pub(crate) listen: ListenAddress,
+    /// The addresses to listen on. There is at least one.
+    pub(crate) listen: Vec<ListenAddress>,
     /// Settings that apply to every call.
     pub(crate) calls: CallSettings,
     /// Maximum time that running calls may take to finish after the shutdown has started.
@@ -45,7 +47,7 @@ pub(crate) struct GatewaySettings {
 
 /// A gateway that listens. Dropping it ends all calls at once. [`Gateway::shutdown`] lets running calls finish.
 pub(crate) struct Gateway {
-    address: String,
+    addresses: Vec<String>,
     shutdown: Shutdown,
     grace: Duration,
     health: HealthReport,
@@ -81,10 +83,14 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Listen`] when the address is in use or not allowed.
     pub(crate) async fn start(settings: GatewaySettings, upstream: Arc<Upstream>) -> Result<Self, GatewayError> {
-        let GatewaySettings { listen: address, calls, grace, admission, services, max_write_delay, .. } = settings;
+        let GatewaySettings { listen, calls, grace, admission, services, max_write_delay, .. } = settings;
         let load_report_capacity = settings.load_report_capacity;
-        let listener = Listener::bind(&address).await.map_err(|source| GatewayError::Listen { address, source })?;
-        let address = listener.address();
+        let mut listeners = Vec::new();
+        for address in listen {
+            let listener = Listener::bind(&address).await;
+            listeners.push(listener.map_err(|source| GatewayError::Listen { address, source })?);
+        }
+        let addresses = listeners.iter().map(Listener::address).collect();
         let (health, health_service) = HealthReport::start(Arc::clone(&upstream), RUNTIME_SERVICE).await;
         let shutdown = Shutdown::default();
         let load = load_report_capacity.map(|calls| LoadReporter::new(calls, shutdown.running.clone()));
@@ -98,14 +104,22 @@ impl Gateway {
             writes: WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay },
             draining: shutdown.draining.clone(),
         };
-        let server = tokio::spawn(listener.serve(server, OpenConnections::default()));
-        Ok(Self { address, shutdown, grace, health, server, _delay_monitor: delay_monitor })
+        let open = OpenConnections::default();
+        let served = listeners.into_iter().map(|listener| listener.serve(server.clone(), open.clone()));
+        let server = tokio::spawn(join_all(served.collect::<Vec<_>>()).map(drop));
+        Ok(Self { addresses, shutdown, grace, health, server, _delay_monitor: delay_monitor })
     }
 
-    /// The address that the gateway listens on: `127.0.0.1:50051`, or the path of a Unix socket.
+    /// The first address that the gateway listens on: `127.0.0.1:50051`, or the path of a Unix socket.
     #[must_use]
     pub(crate) fn address(&self) -> &str {
-        &self.address
+        self.addresses.first().map_or("", String::as_str)
+    }
+
+    /// All addresses that the gateway listens on.
+    #[must_use]
+    pub(crate) fn addresses(&self) -> &[String] {
+        &self.addresses
     }
 
     /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, running calls may finish during the grace

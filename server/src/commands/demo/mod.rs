@@ -58,7 +58,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
     .await?;
     let listen = ListenAddress::Tcp("127.0.0.1:0".to_owned());
     let settings = GatewaySettings {
-        listen,
+        listen: vec![listen],
         calls: CallSettings::default(),
         grace: GRACE,
         services: ServiceSettings { control_plane: true, compress_streams: false },

@@ -1,0 +1,444 @@
+//! The settings. The comments are the descriptions in the JSON Schema and in `serve --help`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::values::{Interval, Peer, PositiveInterval, Region, Size};
+use crate::callers::{IdentityPattern, Pattern};
+use crate::net::ListenAddress;
+
+const fn interval(duration: Duration) -> Interval {
+    Interval(duration)
+}
+
+const fn seconds(seconds: u64) -> PositiveInterval {
+    PositiveInterval(Duration::from_secs(seconds))
+}
+
+/// Everything that can be set. Each key has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Where callers connect, and what the gateway serves.
+    pub(crate) server: ServerSettings,
+    /// Limits of the process.
+    pub(crate) limits: LimitSettings,
+    /// The way to Bedrock.
+    pub(crate) aws: AwsSettings,
+    /// Names that callers can write as model ids.
+    #[serde(skip)]
+    pub(crate) models: BTreeMap<String, ModelSettings>,
+    /// Whether callers can use model ids and ARNs that are no names of `models`.
+    #[serde(skip)]
+    pub(crate) passthrough: bool,
+    /// Who can call, and what each caller can use. Without it every caller is `anonymous` and can use everything.
+    #[serde(skip)]
+    pub(crate) callers: BTreeMap<String, CallerSettings>,
+    /// How callers prove who they are.
+    #[serde(skip)]
+    pub(crate) authentication: AuthenticationSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server: ServerSettings::default(),
+            limits: LimitSettings::default(),
+            aws: AwsSettings::default(),
+            models: BTreeMap::new(),
+            passthrough: true,
+            callers: BTreeMap::new(),
+            authentication: AuthenticationSettings::default(),
+        }
+    }
+}
+
+/// Where callers connect, and what the gateway serves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServerSettings {
+    /// The addresses to listen on: host:port (port 0 takes a free one), the path of a Unix socket, or `systemd` for the socket
+    /// that systemd passes.
+    #[schemars(length(min = 1), extend("x-flag" = "listen", "x-value" = "ADDRESS"))]
+    pub(crate) listen: Vec<ListenAddress>,
+    /// TLS for callers on TCP. Unix sockets have none.
+    #[serde(skip)]
+    pub(crate) tls: Option<TlsSettings>,
+    /// Maximum time that running calls may take to finish after SIGTERM.
+    #[schemars(extend("x-flag" = "grace"))]
+    pub(crate) grace: Interval,
+    /// Also serve `bedrock.control.v1.BedrockService`. It needs its own IAM rights: bedrock:ListFoundationModels,
+    /// bedrock:GetFoundationModel, bedrock:ListInferenceProfiles.
+    #[schemars(extend("x-flag" = "control-plane"))]
+    pub(crate) control_plane: bool,
+    /// Report load to clients that balance by it (ORCA, as weighted_round_robin does): the number of running calls that is full
+    /// load. Without it nothing is reported.
+    #[schemars(range(min = 1, max = 4294967295u32), extend("x-flag" = "load-report-capacity", "x-value" = "CALLS"))]
+    pub(crate) load_report_capacity: Option<u32>,
+    /// Maximum time until the first event of a stream.
+    #[schemars(extend("x-flag" = "first-event-timeout"))]
+    pub(crate) first_event_timeout: Interval,
+    /// Maximum time for a complete unary response.
+    #[schemars(extend("x-flag" = "response-timeout", "x-alias" = "answer-timeout"))]
+    pub(crate) response_timeout: Interval,
+    /// Maximum time between two events of a stream.
+    #[schemars(extend("x-flag" = "idle-timeout"))]
+    pub(crate) idle_timeout: Interval,
+    /// Maximum time in which 16 KiB of a request, or the rest of it, must arrive (REQUEST_BODY_TIMEOUT).
+    #[schemars(extend("x-flag" = "request-body-timeout"))]
+    pub(crate) request_body_timeout: PositiveInterval,
+    /// Maximum time until a new connection has finished its TLS handshake and has sent HTTP/2's preface and settings.
+    #[schemars(extend("x-flag" = "handshake-timeout"))]
+    pub(crate) handshake_timeout: PositiveInterval,
+    /// Time without calls after which a connection is closed. Clients reconnect without an error.
+    #[schemars(extend("x-flag" = "connection-idle-timeout"))]
+    pub(crate) connection_idle_timeout: PositiveInterval,
+    /// Age after which a connection takes no new calls, give or take a tenth at random. Running calls finish on it, and clients
+    /// reconnect without an error.
+    #[schemars(extend("x-flag" = "max-connection-age"))]
+    pub(crate) max_connection_age: PositiveInterval,
+    /// Accept requests with protobuf fields that this gateway does not know, and leave the fields out, as protobuf does by
+    /// default. The gateway rejects them otherwise, because a guardrail that is left out is not noticed. For a migration.
+    #[schemars(extend("x-flag" = "ignore-unknown-fields"))]
+    pub(crate) ignore_unknown_fields: bool,
+    /// Compress the events of streams for callers that accept it. It costs about twice the CPU of everything else.
+    #[schemars(extend("x-flag" = "compress-streams"))]
+    pub(crate) compress_streams: bool,
+    /// Maximum time to delay data for callers, so that many streams share a write, when at least 64 calls run. With fewer calls
+    /// nothing is delayed. `0s` turns the delay off.
+    #[schemars(extend("x-flag" = "max-write-delay"))]
+    pub(crate) max_write_delay: Interval,
+    /// Show callers Bedrock's messages without redaction, with the account ids and role names in their ARNs.
+    #[schemars(extend("x-flag" = "expose-upstream-messages"))]
+    pub(crate) expose_upstream_messages: bool,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: vec![ListenAddress::Tcp("127.0.0.1:50051".to_owned())],
+            tls: None,
+            grace: interval(Duration::from_secs(30)),
+            control_plane: false,
+            load_report_capacity: None,
+            first_event_timeout: interval(Duration::from_secs(300)),
+            response_timeout: interval(Duration::from_secs(3600)),
+            idle_timeout: interval(Duration::from_secs(300)),
+            request_body_timeout: seconds(30),
+            handshake_timeout: seconds(10),
+            connection_idle_timeout: seconds(15 * 60),
+            max_connection_age: seconds(3600),
+            ignore_unknown_fields: false,
+            compress_streams: false,
+            max_write_delay: interval(Duration::from_millis(1)),
+            expose_upstream_messages: false,
+        }
+    }
+}
+
+/// TLS for callers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSettings {
+    /// The file of the server's certificate with its chain (PEM). A change is noticed within seconds.
+    #[schemars(extend("x-flag" = "tls-certificate", "x-value" = "FILE", "format" = "path"))]
+    pub(crate) certificate: PathBuf,
+    /// The file of the certificate's private key (PEM).
+    #[schemars(extend("x-flag" = "tls-key", "x-value" = "FILE", "format" = "path"))]
+    pub(crate) key: PathBuf,
+    /// The file of the authorities (PEM) whose certificates callers may present.
+    #[serde(default)]
+    #[schemars(extend("x-flag" = "tls-client-ca", "x-value" = "FILE", "format" = "path"))]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Whether callers need a certificate. Only with `client_ca`.
+    #[serde(default)]
+    #[schemars(extend("x-flag" = "tls-client-certificates", "x-value" = "required|optional"))]
+    pub(crate) client_certificates: ClientCertificates,
+    /// The oldest version of TLS that callers may use.
+    #[serde(default)]
+    #[schemars(extend("x-flag" = "tls-minimum-version", "x-value" = "1.2|1.3"))]
+    pub(crate) minimum_version: TlsVersion,
+}
+
+/// Whether callers need a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClientCertificates {
+    /// A connection without a certificate is closed.
+    #[default]
+    Required,
+    /// A connection may have a certificate.
+    Optional,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) enum TlsVersion {
+    /// TLS 1.2.
+    #[default]
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    V1_3,
+}
+
+/// Limits of the process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitSettings {
+    /// Maximum bytes of request messages that have arrived and are not yet sent to Bedrock, for example `512MiB`. Further
+    /// messages wait up to two seconds and are then rejected (ADMISSION_BYTES). [default: a quarter of the memory limit]
+    #[schemars(extend("x-flag" = "max-bytes-in-flight", "x-value" = "SIZE"))]
+    pub(crate) max_bytes_in_flight: Option<Size>,
+    /// Maximum number of calls at the same time. Further calls are rejected (ADMISSION_OVERLOAD).
+    #[schemars(range(min = 0, max = 4294967295u32), extend("x-flag" = "max-concurrent-calls", "x-value" = "N"))]
+    pub(crate) max_concurrent_calls: u32,
+    /// Maximum number of callers' connections at the same time. Further ones are closed at once.
+    #[schemars(range(min = 1, max = 4294967295u32), extend("x-flag" = "max-connections", "x-value" = "N"))]
+    pub(crate) max_connections: u32,
+    /// Maximum number of connections at the same time from one IP address (IPv6: one /64 network). A proxy in front has one
+    /// address for all callers.
+    #[schemars(range(min = 1, max = 4294967295u32), extend("x-flag" = "max-connections-per-peer", "x-value" = "N"))]
+    pub(crate) max_connections_per_peer: u32,
+    /// Maximum number of calls at the same time on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). Clients wait
+    /// before they start another call.
+    #[schemars(range(min = 1, max = 4294967295u32), extend("x-flag" = "max-streams-per-connection", "x-value" = "N"))]
+    pub(crate) max_streams_per_connection: u32,
+    /// Delay of the gateway's own work beyond which new calls are rejected (ADMISSION_OVERLOAD). The time that a model takes
+    /// does not count.
+    #[schemars(extend("x-flag" = "overload-delay"))]
+    pub(crate) overload_delay: Interval,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            max_bytes_in_flight: None,
+            max_concurrent_calls: 10_000,
+            max_connections: 10_000,
+            max_connections_per_peer: 1_000,
+            max_streams_per_connection: 1_000,
+            overload_delay: interval(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// The way to Bedrock.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AwsSettings {
+    /// The AWS Region of every call whose model id is not an ARN with another Region. [default: AWS_REGION, then the profile's]
+    #[schemars(extend("x-flag" = "region", "x-value" = "REGION"))]
+    pub(crate) region: Option<Region>,
+    /// The only Regions that calls may use. Empty: all.
+    #[serde(skip)]
+    pub(crate) regions: Vec<Region>,
+    /// A file of certificates (PEM) to trust in addition to the platform's roots on connections to Bedrock: for a proxy, a
+    /// private endpoint, or `simulate --tls`.
+    #[schemars(extend("x-flag" = "upstream-ca", "x-value" = "FILE", "format" = "path"))]
+    pub(crate) ca: Option<PathBuf>,
+    /// The connections to Bedrock.
+    pub(crate) connections: ConnectionSettings,
+}
+
+/// The connections to Bedrock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ConnectionSettings {
+    /// Maximum number of calls on one HTTP/2 connection. Bedrock's own limit applies too.
+    #[schemars(range(min = 1, max = 65535), extend("x-flag" = "upstream-streams-per-connection", "x-value" = "N"))]
+    pub(crate) streams_per_connection: u16,
+    /// Maximum number of HTTP/2 connections to one host. Calls that find all of them full wait.
+    #[schemars(range(min = 1, max = 65535), extend("x-flag" = "upstream-connections-per-host", "x-value" = "N"))]
+    pub(crate) connections_per_host: u16,
+    /// Maximum number of HTTP/1.1 connections to one host, where the endpoint has no HTTP/2. Calls beyond that wait.
+    #[schemars(range(min = 1, max = 65535), extend("x-flag" = "upstream-http1-connections-per-host", "x-value" = "N"))]
+    pub(crate) http1_connections_per_host: u16,
+    /// How many bytes of one response Bedrock may send ahead of the caller's reads (64 KiB to 16 MiB). A connection takes at
+    /// most this times the number of calls on it.
+    #[schemars(range(min = 65535, max = 16777216), extend("x-flag" = "upstream-stream-window", "x-value" = "BYTES"))]
+    pub(crate) stream_window: u32,
+    /// Time between two PINGs on an HTTP/2 connection.
+    #[schemars(extend("x-flag" = "upstream-ping-interval"))]
+    pub(crate) ping_interval: PositiveInterval,
+    /// Maximum time for the response to a PING. A connection without one is closed.
+    #[schemars(extend("x-flag" = "upstream-ping-timeout"))]
+    pub(crate) ping_timeout: PositiveInterval,
+    /// Age after which an HTTP/2 connection takes no new calls. Running calls finish on it.
+    #[schemars(extend("x-flag" = "upstream-max-age"))]
+    pub(crate) max_age: PositiveInterval,
+    /// Maximum time to open a connection, TLS included.
+    #[schemars(extend("x-flag" = "upstream-connect-timeout"))]
+    pub(crate) connect_timeout: PositiveInterval,
+}
+
+impl Default for ConnectionSettings {
+    fn default() -> Self {
+        Self {
+            streams_per_connection: 100,
+            connections_per_host: 100,
+            http1_connections_per_host: 512,
+            stream_window: 256 * 1024,
+            ping_interval: seconds(10),
+            ping_timeout: seconds(8),
+            max_age: seconds(3600),
+            connect_timeout: seconds(5),
+        }
+    }
+}
+
+/// What a name of a model stands for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelSettings {
+    /// Where calls go. One target for now.
+    #[schemars(length(min = 1))]
+    pub(crate) targets: Vec<TargetSettings>,
+    /// The `maxTokens` of Converse and ConverseStream.
+    #[serde(default)]
+    pub(crate) max_tokens: MaxTokens,
+}
+
+/// A model in a Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetSettings {
+    /// The model id, inference profile or ARN at Bedrock.
+    pub(crate) model: String,
+    /// The AWS Region. [default: `aws.region`, or the ARN's]
+    #[serde(default)]
+    pub(crate) region: Option<Region>,
+}
+
+/// The `maxTokens` of Converse and ConverseStream. Bedrock reserves it from the quota when a call starts, so a request without
+/// it reserves the model's maximum.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MaxTokens {
+    /// The value of requests that have none.
+    #[schemars(range(min = 1, max = 2147483647))]
+    pub(crate) default: Option<u32>,
+    /// The largest value. A request with more is rejected.
+    #[schemars(range(min = 1, max = 2147483647))]
+    pub(crate) limit: Option<u32>,
+}
+
+/// A caller: a team or a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallerSettings {
+    /// How the gateway recognizes the caller. One of them is enough. `*` stands for any text, as in `spiffe://prod/ns/search/*`.
+    #[schemars(length(min = 1))]
+    pub(crate) identity: Vec<IdentityPattern>,
+    /// The model ids and names that the caller can use. `*` stands for any text.
+    #[serde(default = "everything")]
+    pub(crate) models: Vec<Pattern>,
+    /// The operations that the caller can use, for example `Converse*`.
+    #[serde(default = "everything")]
+    pub(crate) operations: Vec<Pattern>,
+    /// The Regions that the caller can use. Empty: all that `aws.regions` allows.
+    #[serde(default)]
+    pub(crate) regions: Vec<Region>,
+    /// The guardrail of every Converse, ConverseStream, InvokeModel and InvokeModelWithResponseStream. The caller cannot use
+    /// another one, and no operation that runs a model without it.
+    #[serde(default)]
+    pub(crate) guardrail: Option<GuardrailSettings>,
+    /// The largest request in bytes. [default: 32MiB, the limit of the gateway]
+    #[serde(default)]
+    pub(crate) max_request: Option<Size>,
+}
+
+fn everything() -> Vec<Pattern> {
+    vec![Pattern::everything()]
+}
+
+/// A guardrail that a caller's requests always have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GuardrailSettings {
+    /// The guardrail's id or ARN.
+    pub(crate) id: String,
+    /// Its version: a number, or `DRAFT`.
+    pub(crate) version: String,
+}
+
+/// How callers prove who they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AuthenticationSettings {
+    /// The issuers of JSON Web Tokens that the gateway accepts, by a name of your choice.
+    pub(crate) jwt: BTreeMap<String, JwtSettings>,
+    /// The peers whose `x-forwarded-client-cert` is trusted: IP addresses, networks, certificates or users of a Unix socket.
+    pub(crate) trusted_proxies: Vec<Peer>,
+    /// The key in Bedrock's request metadata that gets the caller's name, for cost allocation. Without it nothing is added.
+    pub(crate) request_metadata: Option<String>,
+    /// Whether health checks and reflection need a caller too.
+    pub(crate) health: bool,
+    /// Maximum number of failed attempts of one peer in a minute. Further attempts are rejected without a check. A proxy
+    /// with many callers behind it is one peer. 0: no limit.
+    #[schemars(range(min = 0, max = 1000000))]
+    pub(crate) failures_per_minute: u32,
+}
+
+impl Default for AuthenticationSettings {
+    fn default() -> Self {
+        Self {
+            jwt: BTreeMap::new(),
+            trusted_proxies: Vec::new(),
+            request_metadata: None,
+            health: false,
+            failures_per_minute: 600,
+        }
+    }
+}
+
+/// An issuer of JSON Web Tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JwtSettings {
+    /// The value of the claim `iss`.
+    #[schemars(extend("format" = "issuer"))]
+    pub(crate) issuer: String,
+    /// The values of the claim `aud` that are accepted.
+    #[schemars(length(min = 1))]
+    pub(crate) audience: Vec<String>,
+    /// The issuer's keys (JWKS): an https URL, or a file.
+    #[schemars(extend("format" = "keys"))]
+    pub(crate) jwks: String,
+    /// A file of certificates (PEM) to trust in addition to the platform's roots when the keys are loaded.
+    #[serde(default)]
+    #[schemars(extend("format" = "path"))]
+    pub(crate) ca: Option<PathBuf>,
+    /// The claim that `jwt:SUBJECT` is compared with.
+    #[serde(default = "subject_claim")]
+    pub(crate) claim: String,
+}
+
+fn subject_claim() -> String {
+    "sub".to_owned()
+}
+
+impl Settings {
+    /// Replaces each path of a file by what `resolve` returns for the key and the path.
+    pub(super) fn resolve_paths(&mut self, resolve: impl Fn(&[&str], &Path) -> PathBuf) {
+        let change = |key: &[&str], path: &mut PathBuf| *path = resolve(key, path);
+        if let Some(tls) = &mut self.server.tls {
+            change(&["server", "tls", "certificate"], &mut tls.certificate);
+            change(&["server", "tls", "key"], &mut tls.key);
+            tls.client_ca.iter_mut().for_each(|path| change(&["server", "tls", "client_ca"], path));
+        }
+        self.aws.ca.iter_mut().for_each(|path| change(&["aws", "ca"], path));
+        for (name, jwt) in &mut self.authentication.jwt {
+            jwt.ca.iter_mut().for_each(|path| change(&["authentication", "jwt", name, "ca"], path));
+            if !jwt.jwks.contains("://") {
+                let path = resolve(&["authentication", "jwt", name, "jwks"], Path::new(&jwt.jwks));
+                jwt.jwks = path.to_string_lossy().into_owned();
+            }
+        }
+    }
+}
