@@ -1,5 +1,5 @@
-//! Writes, for each message, a table of the protobuf fields that this build knows (`src/wire.rs` reads it), and for each
-//! RPC's message whether it is a request.
+//! Writes, for each message of a request, a table of the protobuf fields that this build knows (`src/wire.rs` reads it), and
+//! the table of each RPC's request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,36 +8,36 @@ use heck::ToShoutySnakeCase;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 
-/// The tables of all messages that requests hold, and the impls of `crate::codec::RpcMessage`.
+/// The tables of all messages that requests contain, and the function `request_fields`.
 pub(crate) fn write_tables(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
     let mut code = String::new();
     let messages = messages(set);
-    let methods = || files(set).flat_map(|file| &file.service).flat_map(|service| &service.method);
-    let mut open: Vec<_> = methods().map(|method| method.input_type()).collect();
+    let methods = files(set).flat_map(|file| &file.service).flat_map(|service| &service.method);
+    let mut open: Vec<_> = methods.map(|method| method.input_type()).collect();
     let mut written = BTreeSet::new();
     while let Some(path) = open.pop() {
         let Some(message) = messages.get(path).filter(|_| written.insert(path)) else { continue };
         write_table(&mut code, path, message)?;
         open.extend(message.field.iter().map(FieldDescriptorProto::type_name));
     }
-    for method in methods() {
-        let (request, response) = (rust_path(method.input_type()), rust_path(method.output_type()));
-        let table = table_name(method.input_type());
-        writeln!(
-            code,
-            "impl crate::codec::RpcMessage for {request} {{
-                fn check(encoded: &[u8]) -> Result<(), UnknownField> {{ {table}.check(encoded) }}
-            }}
-            impl crate::codec::RpcMessage for {response} {{}}"
-        )?;
+    writeln!(code, "/// The fields of an RPC's request.")?;
+    writeln!(code, "fn request_fields(grpc_path: &str) -> Option<&'static Fields> {{ Some(match grpc_path {{")?;
+    for file in files(set) {
+        for service in &file.service {
+            for method in &service.method {
+                let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                writeln!(code, "{path:?} => &{},", table_name(method.input_type()))?;
+            }
+        }
     }
+    writeln!(code, "_ => return None }}) }}")?;
     Ok(code)
 }
 
-/// All messages in `bedrock.*` packages, entries of maps included, by their path.
+/// All messages, entries of maps included, by their path.
 fn messages(set: &FileDescriptorSet) -> BTreeMap<String, &DescriptorProto> {
     let mut messages = BTreeMap::new();
-    for file in files(set) {
+    for file in &set.file {
         for message in &file.message_type {
             let path = format!(".{}.{}", file.package(), message.name());
             messages.extend(message.nested_type.iter().map(|entry| (format!("{path}.{}", entry.name()), entry)));
@@ -63,8 +63,7 @@ fn write_table(code: &mut String, path: &str, message: &DescriptorProto) -> std:
 }
 
 fn kind(message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
-    // The messages of google.protobuf do not grow.
-    if field.r#type() != Type::Message || !field.type_name().starts_with(".bedrock.") {
+    if field.r#type() != Type::Message {
         return "Kind::Leaf".to_owned();
     }
     let table = table_name(field.type_name());
@@ -79,9 +78,4 @@ fn kind(message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
 /// `.bedrock.runtime.v1.Message` -> `BEDROCK_RUNTIME_V1_MESSAGE`
 fn table_name(path: &str) -> String {
     path.trim_start_matches('.').replace('.', "_").to_shouty_snake_case()
-}
-
-/// `.bedrock.runtime.v1.Message` -> `crate::runtime::v1::Message`
-fn rust_path(path: &str) -> String {
-    format!("crate::{}", path.trim_start_matches(".bedrock.").replace('.', "::"))
 }

@@ -1,36 +1,26 @@
-//! The gRPC codec of the generated services: prost's, with a check for unknown fields in requests.
+//! The gRPC codec of the generated services: prost's, with small buffers.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use bytes::Buf as _;
+use prost::Message;
 use tonic::Status;
 use tonic::codec::{BufferSettings, DecodeBuf, Decoder};
 use tonic_prost::ProstEncoder;
 
-pub use crate::wire::UnknownField;
+/// A message of more bytes is decoded by [`RunLargeWork`]. It takes about 100 us, several times the work of an ordinary call.
+pub const LARGE_MESSAGE_BYTES: usize = 64 * 1024;
 
-/// A message of an RPC. build.rs implements it.
-pub trait RpcMessage: prost::Message + Default + 'static {
-    /// Checks that an encoded request has no field that this build does not know. A response always passes: an old client
-    /// may skip what a new gateway adds.
-    ///
-    /// # Errors
-    /// The first unknown field.
-    fn check(_encoded: &[u8]) -> Result<(), UnknownField> {
-        Ok(())
-    }
-}
+/// Runs work that would occupy a thread of the runtime for too long.
+pub type RunLargeWork = fn(&mut dyn FnMut());
 
-/// Whether requests with unknown fields are decoded without them. Process-wide, since tonic makes a codec from its type
-/// alone.
-static IGNORE_UNKNOWN_FIELDS: AtomicBool = AtomicBool::new(false);
+/// Process-wide, since tonic makes a codec from its type alone.
+static RUN_LARGE_WORK: OnceLock<RunLargeWork> = OnceLock::new();
 
-/// Lets servers of this process skip unknown fields of requests, as protobuf does by default. Without it they reject such
-/// a request with INVALID_ARGUMENT and an [`UnknownField`] as the status's source.
-pub fn ignore_unknown_fields(ignore: bool) {
-    IGNORE_UNKNOWN_FIELDS.store(ignore, Ordering::Relaxed);
+/// Lets servers of this process decode large messages in `run`. The first call counts.
+pub fn run_large_work_in(run: RunLargeWork) {
+    let _ = RUN_LARGE_WORK.set(run);
 }
 
 /// Size of the first buffer of an encoder and of a decoder. tonic's default of 8 KiB is half of the memory that an open stream
@@ -54,26 +44,30 @@ impl<T, U> Default for Codec<T, U> {
     }
 }
 
-impl<T: RpcMessage, U: RpcMessage> tonic::codec::Codec for Codec<T, U> {
+impl<T, U> tonic::codec::Codec for Codec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
     type Encode = T;
     type Decode = U;
     type Encoder = ProstEncoder<T>;
-    type Decoder = CheckedDecoder<U>;
+    type Decoder = MessageDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
         ProstEncoder::new(buffers())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        CheckedDecoder(PhantomData)
+        MessageDecoder(PhantomData)
     }
 }
 
-/// Decodes a message after the check for unknown fields.
+/// Decodes a message, a large one by [`RunLargeWork`].
 #[derive(Debug)]
-pub struct CheckedDecoder<U>(PhantomData<U>);
+pub struct MessageDecoder<U>(PhantomData<U>);
 
-impl<U: RpcMessage> Decoder for CheckedDecoder<U> {
+impl<U: Message + Default> Decoder for MessageDecoder<U> {
     type Item = U;
     type Error = Status;
 
@@ -82,17 +76,12 @@ impl<U: RpcMessage> Decoder for CheckedDecoder<U> {
     }
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        if !IGNORE_UNKNOWN_FIELDS.load(Ordering::Relaxed) {
-            // tonic holds a message in one piece.
-            debug_assert_eq!(bytes.chunk().len(), bytes.remaining());
-            U::check(bytes.chunk()).map_err(unknown_field)?;
+        let run = RUN_LARGE_WORK.get().filter(|_| bytes.remaining() > LARGE_MESSAGE_BYTES);
+        let mut decoded = None;
+        match run {
+            None => decoded = Some(U::decode(bytes)),
+            Some(run) => run(&mut || decoded = Some(U::decode(&mut *bytes))),
         }
-        U::decode(bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
+        decoded.transpose().map_err(|error| Status::internal(error.to_string()))
     }
-}
-
-fn unknown_field(field: UnknownField) -> Status {
-    let mut status = Status::invalid_argument(field.to_string());
-    status.set_source(Arc::new(field));
-    status
 }

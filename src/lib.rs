@@ -14,7 +14,7 @@ pub mod codec;
 pub mod grpc_timeout;
 pub mod json;
 pub mod operation;
-mod wire;
+pub mod wire;
 
 /// `bedrock.control`: what may be called.
 pub mod control {

@@ -15,6 +15,7 @@ mod config;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod large_work;
 mod limits;
 mod net;
 mod rpc;

@@ -73,6 +73,51 @@ async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_bu
 }
 
 #[tokio::test]
+async fn a_message_of_millions_of_empty_blocks_is_rejected_and_takes_little_memory() {
+    let (_simulator, gateway, mut client) = started().await;
+    expect_healthy(&mut client).await;
+    let before = resident(&gateway);
+    // A field number and a length of zero: two bytes for an empty content block.
+    let blocks = [0x12, 0].repeat(15_000_000);
+    let mut message = vec![0x12];
+    prost::encoding::encode_varint(blocks.len() as u64, &mut message);
+    message.extend(blocks);
+    let bomb = zstd::encode_all(message.as_slice(), 3).unwrap();
+    assert!(bomb.len() < 8 * 1024);
+    let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
+    let request = raw::post(&gateway, "Converse").header("grpc-encoding", "zstd").body(()).unwrap();
+    let (response, mut body) = sender.send_request(request, false).unwrap();
+    body.send_data(raw::framed(1, bomb.len(), &bomb), true).unwrap();
+    let healthy = async {
+        for _ in 0..10 {
+            expect_healthy(&mut client).await;
+        }
+    };
+    let (response, ()) = tokio::join!(response, healthy);
+    let status = raw::ended(response.unwrap()).await.status;
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MESSAGE_TOO_LARGE"));
+    assert!(status.message().contains("500000 fields"), "{}", status.message());
+    let growth = resident(&gateway).saturating_sub(before);
+    assert!(growth < 200 * MIB, "15 million blocks took {} MiB", growth / MIB);
+}
+
+#[tokio::test]
+async fn a_document_that_is_nested_too_deep_is_rejected() {
+    let (_simulator, gateway, mut client) = started().await;
+    let mut value = prost_types::Value::default();
+    for _ in 0..100 {
+        let list = prost_types::ListValue { values: vec![value] };
+        value = prost_types::Value { kind: Some(prost_types::value::Kind::ListValue(list)) };
+    }
+    let mut request = converse("demo.model", "Hello");
+    request.additional_model_request_fields_form =
+        Some(converse_request::AdditionalModelRequestFieldsForm::AdditionalModelRequestFields(value));
+    let status = client.converse(request).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MESSAGE_TOO_LARGE"));
+    expect_healthy(&mut gateway.client().await).await;
+}
+
+#[tokio::test]
 async fn large_messages_beyond_the_budget_wait_and_are_then_rejected_with_a_delay() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--max-bytes-in-flight=40MiB").start().await;

@@ -78,6 +78,11 @@ impl ByteBudget {
 }
 
 impl ByteCharge {
+    /// The charged bytes, rounded up.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.num_permits() * BYTES_PER_PERMIT
+    }
+
     /// Returns all but `bytes` of the charge.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let excess = self.0.num_permits().saturating_sub(bytes.div_ceil(BYTES_PER_PERMIT));

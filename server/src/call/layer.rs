@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bedrock_grpc_schema::operation::{OPERATIONS, StreamKind};
+use bedrock_grpc_schema::operation::OPERATIONS;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
@@ -118,9 +118,10 @@ where
         }
         let load = self.load.clone();
         request.extensions_mut().insert(Arc::clone(&call));
-        let client_streams = is_client_streaming(request.uri().path());
+        let path = request.uri().path();
+        let operation = OPERATIONS.iter().find(|operation| operation.grpc_path == path).copied();
         let body = std::mem::take(request.body_mut());
-        *request.body_mut() = bound_body(request.headers_mut(), body, &call, &self.admission.bytes, client_streams);
+        *request.body_mut() = bound_body(request.headers_mut(), body, &call, &self.admission.bytes, operation);
         let response = catch_panic(|| self.inner.call(request));
         Box::pin(async move {
             let terminated = call.shutdown.terminated.clone();
@@ -136,11 +137,6 @@ where
             Ok(watch_body(guard, response, deadline, load))
         })
     }
-}
-
-/// Whether the method takes a stream of messages.
-fn is_client_streaming(path: &str) -> bool {
-    OPERATIONS.iter().any(|operation| operation.grpc_path == path && operation.stream == StreamKind::Both)
 }
 
 #[cfg(test)]

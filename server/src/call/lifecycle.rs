@@ -14,7 +14,7 @@ use super::caller_retries::is_retried_by_caller;
 use super::context::{CallContext, Phase};
 use super::method_name::{full_method_name, operation_name};
 use super::options::CallOptions;
-use super::record::{CallRecord, FailureSummary};
+use super::record::{CallRecord, FailureSummary, RequestCharges};
 use super::settings::{CallSettings, MAX_ATTEMPTS};
 use super::shutdown::Shutdown;
 use crate::admission::{ByteCharge, CallPermit};
@@ -86,14 +86,19 @@ impl Call {
         self.update(|record| {
             record.context.request_id = request_id;
             record.context.phase = Phase::FirstEvent;
-            record.charge = None;
+            record.charges = RequestCharges::default();
             record.usage = usage;
         });
     }
 
-    /// Holds the charge of the request's last message until the request has been sent to Bedrock.
-    pub(super) fn hold_bytes(&self, charge: ByteCharge) {
-        self.update(|record| record.charge = Some(charge));
+    /// Keeps the charges of the request's last message until the request has been sent to Bedrock.
+    pub(super) fn keep_charges(&self, charges: RequestCharges) {
+        self.update(|record| record.charges = charges);
+    }
+
+    /// The size of the request's last message in bytes, rounded up. Zero when the request has been sent to Bedrock.
+    pub(crate) fn request_bytes(&self) -> usize {
+        self.update(|record| record.charges.message.as_ref().map_or(0, ByteCharge::bytes))
     }
 
     /// Records why the request cannot be read, and returns the status that makes tonic stop reading it.
@@ -141,7 +146,7 @@ impl Call {
             if std::mem::replace(&mut record.finished, true) {
                 return;
             }
-            record.charge = None;
+            record.charges = RequestCharges::default();
             self.spans.end(code, record);
             log_call(code, record, elapsed, self.spans.trace_id());
         });

@@ -23,10 +23,20 @@ pub(crate) struct CallRecord {
     pub(crate) failure: Option<FailureSummary>,
     /// Why the request could not be read. tonic makes its own status of it, which has no details.
     pub(super) request_failure: Option<Failure>,
-    /// The part of the byte budget that the request takes until it has been sent to Bedrock.
-    pub(super) charge: Option<ByteCharge>,
+    /// The parts of the byte budget that the request takes until it has been sent to Bedrock.
+    pub(super) charges: RequestCharges,
     /// Whether the call has finished. Only the first end counts.
     pub(super) finished: bool,
+}
+
+/// The charges of a request's message.
+#[derive(Debug, Default)]
+pub(super) struct RequestCharges {
+    /// The bytes of the message.
+    pub(super) message: Option<ByteCharge>,
+    /// What many fields take in memory beyond their bytes.
+    #[expect(dead_code, reason = "returned to the budget on drop")]
+    pub(super) fields: Option<ByteCharge>,
 }
 
 /// What the log line and the spans contain about a failure.

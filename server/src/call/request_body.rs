@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bedrock_grpc_schema::operation::{Operation, StreamKind};
+use bedrock_grpc_schema::wire::{RequestLimits, check_request};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Frame;
@@ -21,9 +23,10 @@ use tonic::body::Body;
 
 use super::inflate::{Encoding, inflate};
 use super::lifecycle::Call;
+use super::record::RequestCharges;
 use crate::admission::{ByteBudget, ByteCharge, SMALL_MESSAGE_BYTES};
 use crate::error::Failure;
-use crate::limits::MAX_MESSAGE_BYTES;
+use crate::limits::{MAX_MESSAGE_BYTES, MAX_REQUEST_FIELDS};
 
 /// A flag byte and a length of four bytes.
 const PREFIX_BYTES: usize = 5;
@@ -32,20 +35,27 @@ const PREFIX_BYTES: usize = 5;
 /// per second would otherwise take a stream and memory for a long time. An upload of 32 MiB may still take hours.
 const MIN_PROGRESS_BYTES: usize = 16 * 1024;
 
-/// Wraps the body of a request. `client_streams` says whether the method takes more than one message.
+/// Requests up to this number of fields are charged by their bytes alone. An ordinary one has some hundred.
+const FREE_FIELDS: usize = 1_000;
+
+/// What a field takes in memory when it is decoded: about the size of a content block, which is the largest element of a list.
+const DECODED_FIELD_BYTES: usize = 256;
+
+/// Wraps the body of a request for `operation`. It is `None` when the path is no RPC's; tonic rejects such a request.
 pub(super) fn bound_body(
     headers: &mut HeaderMap,
     body: Body,
     call: &Arc<Call>,
     budget: &ByteBudget,
-    client_streams: bool,
+    operation: Option<&'static Operation>,
 ) -> Body {
     let reader = MessageReader {
         body,
         call: Arc::clone(call),
         budget: budget.clone(),
         encoding: Encoding::take(headers),
-        client_streams,
+        operation,
+        client_streams: operation.is_some_and(|operation| operation.stream == StreamKind::Both),
         rest: Bytes::new(),
         messages: 0,
     };
@@ -92,7 +102,9 @@ impl http_body::Body for RequestBody {
                 && let Ok(data) = frame.into_data()
             {
                 if let Some(charge) = reader.charge_complete_message(&data) {
-                    reader.call.hold_bytes(charge);
+                    if let Err(failure) = reader.check_message(&[data.slice(PREFIX_BYTES..)], charge) {
+                        return Poll::Ready(Some(Err(reader.call.reject_request(failure))));
+                    }
                     this.reader = Some(reader);
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
@@ -116,6 +128,7 @@ struct MessageReader {
     budget: ByteBudget,
     /// The encoding that compressed messages have, if the gateway inflates it. tonic rejects any other.
     encoding: Option<Encoding>,
+    operation: Option<&'static Operation>,
     client_streams: bool,
     /// What has arrived and belongs to the next message.
     rest: Bytes,
@@ -133,6 +146,22 @@ impl MessageReader {
         let charge = self.budget.try_charge(message.len())?;
         self.messages = self.messages.saturating_add(1);
         Some(charge)
+    }
+
+    /// Checks a complete message, charges what its fields take when it is decoded, and keeps the charges.
+    fn check_message(&self, parts: &[Bytes], charge: ByteCharge) -> Result<(), Failure> {
+        let limits = RequestLimits {
+            fields: MAX_REQUEST_FIELDS,
+            ignore_unknown_fields: self.call.settings.ignore_unknown_fields,
+        };
+        let fields = self.operation.map_or(Ok(0), |operation| check_request(operation.grpc_path, parts, limits))?;
+        let fields = if fields > FREE_FIELDS {
+            Some(self.budget.try_charge(fields * DECODED_FIELD_BYTES).ok_or(Failure::NoRoomForMessage)?)
+        } else {
+            None
+        };
+        self.call.keep_charges(RequestCharges { message: Some(charge), fields });
+        Ok(())
     }
 
     fn start_progress(&self) -> Progress {
@@ -158,12 +187,17 @@ impl MessageReader {
         match (flag, self.encoding) {
             (1, Some(encoding)) => {
                 let (message, charge) = inflate(encoding, parts, charge, &self.budget).await?;
-                self.call.hold_bytes(charge);
+                self.check_message(std::slice::from_ref(&message), charge)?;
                 Ok(Some(VecDeque::from([new_prefix(message.len())?, message])))
             }
             _ => {
-                self.call.hold_bytes(charge);
                 let mut parts = parts;
+                // tonic rejects a message with an encoding that the gateway does not have.
+                if flag == 0 {
+                    self.check_message(parts.make_contiguous(), charge)?;
+                } else {
+                    self.call.keep_charges(RequestCharges { message: Some(charge), fields: None });
+                }
                 parts.push_front(prefix);
                 Ok(Some(parts))
             }

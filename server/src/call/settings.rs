@@ -10,6 +10,8 @@ pub(super) const MAX_ATTEMPTS: u32 = 3;
 pub(crate) struct CallSettings {
     /// Maximum times of the parts of a call.
     pub(crate) timeouts: Timeouts,
+    /// Whether fields of requests that this gateway does not know are left out. It rejects such requests otherwise.
+    pub(crate) ignore_unknown_fields: bool,
     /// Whether callers see Bedrock's messages with account ids and role names in them.
     pub(crate) expose_upstream_messages: bool,
 }

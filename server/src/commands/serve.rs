@@ -14,6 +14,7 @@ use crate::call::{CallSettings, Timeouts};
 use crate::config::{
     ConnectionSettings, LimitSettings, Loaded, Mistakes, ServerSettings, Settings, SettingsOptions, load,
 };
+use crate::large_work::run_large_work;
 use crate::net::{
     ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServiceSettings, raise_descriptor_limit, stop_signal,
 };
@@ -57,7 +58,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     tracing::info!(hash, "configuration");
     let exporters = Exporters::start()?;
     let Settings { server, limits, aws, .. } = settings;
-    bedrock_grpc_schema::codec::ignore_unknown_fields(server.ignore_unknown_fields);
+    bedrock_grpc_schema::codec::run_large_work_in(run_large_work);
     let upstream_ca = aws.ca.clone().map(read_certificates).transpose()?;
     let upstream = UpstreamSettings {
         region: aws.region.map(|region| region.0),
@@ -103,7 +104,11 @@ fn gateway_settings(server: ServerSettings, limits: &LimitSettings) -> GatewaySe
     let as_usize = |number| usize::try_from(number).unwrap_or(usize::MAX);
     GatewaySettings {
         listen: server.listen,
-        calls: CallSettings { timeouts, expose_upstream_messages: server.expose_upstream_messages },
+        calls: CallSettings {
+            timeouts,
+            ignore_unknown_fields: server.ignore_unknown_fields,
+            expose_upstream_messages: server.expose_upstream_messages,
+        },
         grace: server.grace.0,
         admission: AdmissionSettings {
             max_bytes_in_flight: limits.max_bytes_in_flight.map_or_else(default_byte_budget, |size| size.0),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bedrock_grpc_schema::wire::InvalidRequest;
 use tonic::Code;
 use tonic_types::ErrorDetails;
 
@@ -34,8 +35,8 @@ pub(super) fn error_details(
         (Failure::Invalid { field, problem }, _) => {
             details.add_bad_request_violation(truncate_256(field), truncate_256(problem));
         }
-        (Failure::UnknownField(field), _) => {
-            details.add_bad_request_violation(truncate_256(&field.path), message);
+        (Failure::InvalidRequest(InvalidRequest::UnknownField { path }), _) => {
+            details.add_bad_request_violation(truncate_256(path), message);
         }
         (Failure::MalformedTimeout, _) => {
             details.add_bad_request_violation("grpc-timeout", message);

@@ -1,10 +1,9 @@
 //! Everything that can make a call fail.
 
-use std::error::Error as _;
 use std::time::Duration;
 
-use bedrock_grpc_schema::codec::UnknownField;
 use bedrock_grpc_schema::json;
+use bedrock_grpc_schema::wire::InvalidRequest;
 
 use super::exception::Exception;
 
@@ -22,9 +21,10 @@ pub(crate) enum Failure {
         /// What is wrong with the value.
         problem: String,
     },
-    /// The request has a protobuf field that this gateway does not know. Nothing was sent to Bedrock.
+    /// The request has a protobuf field that this gateway does not know, or more fields or levels than it may have. Nothing was
+    /// sent to Bedrock.
     #[error(transparent)]
-    UnknownField(UnknownField),
+    InvalidRequest(#[from] InvalidRequest),
     /// Neither the gateway's configuration nor the model id names an AWS Region.
     #[error("the gateway has no AWS Region configured (AWS_REGION, --region, a profile), and the model id names none")]
     NoRegion,
@@ -114,11 +114,7 @@ impl From<json::Undecodable> for Failure {
 }
 
 impl From<tonic::Status> for Failure {
-    /// The failure that caused a status of tonic or of the codec that tonic calls.
     fn from(status: tonic::Status) -> Self {
-        match status.source().and_then(|source| source.downcast_ref::<UnknownField>()) {
-            Some(field) => Self::UnknownField(field.clone()),
-            None => Self::Rpc(status),
-        }
+        Self::Rpc(status)
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn caller_message(failure: &Failure, context: &CallContext) -> String
             if expose { text.to_owned() } else { redact_message(text) }
         }
         Failure::Invalid { .. }
-        | Failure::UnknownField(_)
+        | Failure::InvalidRequest(_)
         | Failure::NoRegion
         | Failure::NoHttp2
         | Failure::Truncated

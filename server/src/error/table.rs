@@ -1,6 +1,7 @@
 //! The one table: what each failure means to the caller and to our own retries. It matches on the exception's name, because
 //! AWS's pages contradict each other about HTTP statuses. The HTTP status decides only when the name is missing or unknown.
 
+use bedrock_grpc_schema::wire::InvalidRequest;
 use tonic::Code;
 
 use super::backoff::Backoff;
@@ -17,7 +18,10 @@ impl Failure {
         match self {
             Self::Exception(exception) => classify_exception(exception),
             Self::Invalid { .. } => row(Code::InvalidArgument, "VALIDATION", Retry::Never, P::None),
-            Self::UnknownField(_) => row(Code::InvalidArgument, "UNKNOWN_FIELD", Retry::Never, P::None),
+            Self::InvalidRequest(InvalidRequest::UnknownField { .. }) => {
+                row(Code::InvalidArgument, "UNKNOWN_FIELD", Retry::Never, P::None)
+            }
+            Self::InvalidRequest(_) => row(Code::InvalidArgument, "MESSAGE_TOO_LARGE", Retry::Never, P::None),
             Self::NoRegion => row(Code::FailedPrecondition, "NO_REGION", Retry::Never, P::None),
             Self::NoCredentials(_) => rejected_credentials(),
             Self::Unreachable(_) => row(Code::Unavailable, "UNREACHABLE", Retry::Yes, P::After(Backoff::CONNECT)),

@@ -10,6 +10,7 @@ use super::request::UpstreamRequest;
 use crate::bedrock::{RequestTemplate, Subject, Target, Upstream};
 use crate::call::{Call, CallOptions, CallSettings, Shutdown};
 use crate::error::Failure;
+use crate::large_work::run_sized;
 
 /// A request that is ready to be sent.
 pub(super) struct PreparedRequest {
@@ -32,7 +33,7 @@ pub(super) fn prepare_request<R: UpstreamRequest>(
         let token = request.generate_request_token();
         call.update(|record| record.context.generated_request_token = token);
         // The message is dropped then, so that only its JSON stays in memory.
-        Ok((target, RequestTemplate::new(&request)?))
+        Ok((target, run_sized(call.request_bytes(), || RequestTemplate::new(&request))?))
     })();
     match prepared {
         Ok((target, request)) => Ok(PreparedRequest { call, target, request }),

@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::call::CallOptions;
 use crate::error::Failure;
+use crate::large_work::run_sized;
 use crate::telemetry::count_unknown_member;
 
 /// Reads a message from the body and the headers of a complete response, as the operation's row says, in the form that the
@@ -18,7 +19,7 @@ pub(super) fn decode_response<M: OperationResponse>(
     body: Bytes,
     options: CallOptions,
 ) -> Result<M, Failure> {
-    let decoded = M::decode_payload(body, options.documents, count_unknown_member);
+    let decoded = run_sized(body.len(), || M::decode_payload(body, options.documents, count_unknown_member));
     let mut message = decoded.map_err(Failure::UnreadableResponse)?;
     for binding in M::OPERATION.response_bindings {
         if let Some(value) = headers.get(binding.name).and_then(|value| value.to_str().ok()) {

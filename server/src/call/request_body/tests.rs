@@ -1,5 +1,6 @@
 //! Tests of the request body: framing, and time with a paused clock.
 
+use bedrock_grpc_schema::operation::OPERATIONS;
 use futures::channel::mpsc;
 use http_body_util::StreamBody;
 
@@ -16,7 +17,8 @@ fn bounded(client_streams: bool) -> (Body, FrameSender, Arc<Call>) {
         Call::start("/", &HeaderMap::new(), CallSettings::default(), Shutdown::default(), None, CallOptions::default());
     let budget = ByteBudget::new(1 << 30);
     let body = Body::new(StreamBody::new(frames));
-    (bound_body(&mut HeaderMap::new(), body, &call, &budget, client_streams), sender, call)
+    let operation = OPERATIONS.iter().find(|operation| client_streams && operation.stream == StreamKind::Both).copied();
+    (bound_body(&mut HeaderMap::new(), body, &call, &budget, operation), sender, call)
 }
 
 fn data(bytes: &[u8]) -> Result<Frame<Bytes>, Status> {
@@ -116,4 +118,18 @@ async fn the_callers_reset_and_an_early_end_are_distinguished() {
     sender.unbounded_send(data(&[0, 0, 0, 0, 9, b'x'])).unwrap();
     drop(sender);
     assert!(matches!(read(body, &call).await, Err(Failure::MalformedMessage(_))));
+}
+
+#[test]
+fn a_charged_field_covers_the_largest_elements_of_lists() {
+    use bedrock_grpc_schema::runtime::v1::{ContentBlock, Message, SystemContentBlock, Tool, ToolResultContentBlock};
+    let sizes = [
+        size_of::<ContentBlock>(),
+        size_of::<Message>(),
+        size_of::<SystemContentBlock>(),
+        size_of::<Tool>(),
+        size_of::<ToolResultContentBlock>(),
+        size_of::<prost_types::Value>(),
+    ];
+    assert!(sizes.iter().all(|size| *size <= DECODED_FIELD_BYTES), "{sizes:?}");
 }
