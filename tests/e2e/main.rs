@@ -9,6 +9,7 @@ mod fixture;
 
 mod async_jobs;
 mod bidirectional;
+mod bidirectional_cancellation;
 mod call_options;
 mod caller_connections;
 mod calls;
