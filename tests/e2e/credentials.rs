@@ -55,6 +55,35 @@ async fn rejected_credentials_make_health_not_serving_after_one_reload() {
 }
 
 #[tokio::test]
+async fn rejected_signature_of_one_call_does_not_change_health_while_other_calls_succeed() {
+    let (simulator, gateway, mut client) = started().await;
+    client.converse(converse("demo.model", "Hi")).await.unwrap();
+    for name in ["SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature"] {
+        for _ in 0..2 {
+            let text = "The request signature we calculated does not match the signature you provided.";
+            simulator.script(Answer::exception(name, StatusCode::FORBIDDEN, text));
+        }
+        let status = client.converse(converse("odd.model", "Hi")).await.unwrap_err();
+        assert_eq!(reason(&status), "GATEWAY_CREDENTIALS", "{name}");
+        assert_eq!(health(&gateway, SERVICE).await, ServingStatus::Serving, "{name}");
+        client.converse(converse("demo.model", "Hi")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn rejected_signature_of_the_first_call_makes_health_not_serving() {
+    let (simulator, gateway, mut client) = started().await;
+    for _ in 0..2 {
+        // The secret may be wrong.
+        simulator.script(Answer::exception("SignatureDoesNotMatch", StatusCode::FORBIDDEN, "no"));
+    }
+    client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+    assert_eq!(health(&gateway, SERVICE).await, ServingStatus::NotServing);
+    client.converse(converse("demo.model", "Hi")).await.unwrap();
+    while health(&gateway, SERVICE).await != ServingStatus::Serving {}
+}
+
+#[tokio::test]
 async fn a_reload_finds_new_credentials() {
     let simulator = simulator().await;
     let folder = std::env::temp_dir().join(format!("bedrock-grpc-{}", std::process::id()));

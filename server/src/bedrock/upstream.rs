@@ -187,9 +187,21 @@ impl Upstream {
         self.identity.readiness()
     }
 
-    /// Bedrock has accepted the credentials, or rejected them, also after a reload.
-    pub(crate) fn set_readiness(&self, now: Readiness) {
-        self.identity.set_readiness(now);
+    /// Records that Bedrock accepted a request with the credentials of `generation`.
+    pub(crate) fn record_accepted(&self, generation: u64) {
+        self.identity.record_accepted(generation);
+    }
+
+    /// Records a failure of the credentials of `generation` that a reload did not end. The gateway is then not ready, unless
+    /// the cause is the target's Region or the one request.
+    pub(crate) fn record_rejected(&self, generation: u64, target: &Target, failure: &Failure) {
+        match failure {
+            Failure::NoCredentials(_) => self.identity.record_missing(),
+            _ if self.is_default_region(target) => {
+                self.identity.record_rejected(generation, failure.rejects_signature())
+            }
+            _ => {}
+        }
     }
 
     /// Waits until credentials have been loaded for the first time, or could not be.

@@ -7,7 +7,7 @@ use tower::retry::budget::Budget as _;
 
 use super::context::Phase;
 use super::lifecycle::Call;
-use crate::bedrock::{Readiness, Target, Upstream};
+use crate::bedrock::{Target, Upstream};
 use crate::error::{Failure, Retry};
 
 /// Maximum wait between two attempts. The caller decides about a longer wait: the status contains the delay.
@@ -40,14 +40,14 @@ impl Call {
         budget.deposit();
         loop {
             let generation = upstream.generation();
-            let failure = match self.run_attempt(upstream, target, attempt()).await {
+            let failure = match self.run_attempt(upstream, target, generation, attempt()).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
             let attempts = self.update(|record| record.context.attempts);
             let classification = failure.classify();
             if classification.retry == Retry::OnceRefreshed && used.refreshed {
-                mark_not_ready(upstream, target, &failure);
+                upstream.record_rejected(generation, target, &failure);
             }
             let delay = classification.retry_delay(&failure, attempts);
             let may_retry = attempts < self.max_attempts && self.can_wait(delay) && used.allow(classification.retry);
@@ -73,20 +73,20 @@ impl Call {
     ///
     /// # Errors
     /// The failure of the attempt.
-    pub(crate) async fn without_retry<T>(
+    pub(crate) async fn run_without_retry<T>(
         &self,
         upstream: &Upstream,
         target: &Target,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let generation = upstream.generation();
-        let outcome = self.run_attempt(upstream, target, attempt).await;
+        let outcome = self.run_attempt(upstream, target, generation, attempt).await;
         if let Err(failure) = &outcome
             && failure.classify().retry == Retry::OnceRefreshed
             && upstream.is_default_region(target)
             && !upstream.refresh(generation).await
         {
-            mark_not_ready(upstream, target, failure);
+            upstream.record_rejected(generation, target, failure);
         }
         outcome
     }
@@ -96,6 +96,7 @@ impl Call {
         &self,
         upstream: &Upstream,
         target: &Target,
+        generation: u64,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let number = self.update(|record| {
@@ -108,7 +109,7 @@ impl Call {
         let span = self.spans().start_attempt(number, &target.region);
         let outcome = attempt.await;
         match &outcome {
-            Ok(_) => upstream.set_readiness(Readiness::Ready),
+            Ok(_) => upstream.record_accepted(generation),
             Err(failure) => span.record_failure(failure.classify().reason),
         }
         outcome
@@ -117,15 +118,6 @@ impl Call {
     fn can_wait(&self, delay: Duration) -> bool {
         let now = tokio::time::Instant::now();
         delay <= MAX_RETRY_DELAY && self.deadline.is_none_or(|deadline| now + delay < deadline)
-    }
-}
-
-/// Marks the gateway as not ready: it has no credentials, or Bedrock rejects them in the default Region.
-fn mark_not_ready(upstream: &Upstream, target: &Target, failure: &Failure) {
-    match failure {
-        Failure::NoCredentials(_) => upstream.set_readiness(Readiness::NoCredentials),
-        _ if upstream.is_default_region(target) => upstream.set_readiness(Readiness::Rejected),
-        _ => {}
     }
 }
 

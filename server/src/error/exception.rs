@@ -37,6 +37,25 @@ impl Exception {
         self.uses_api_key && (self.http_status == Some(401) || self.message.to_ascii_lowercase().contains("api key"))
     }
 
+    /// Whether Bedrock rejected the signature of this request and not the key that signed it. A signature with a wrong time is
+    /// left out: the clock is wrong for every request. <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html>
+    pub(super) fn rejects_signature(&self) -> bool {
+        let has_wrong_time = || {
+            let text = self.message.to_ascii_lowercase();
+            text.contains("signature expired") || text.contains("signature not yet current")
+        };
+        match self.name.as_deref() {
+            Some("SignatureDoesNotMatch" | "InvalidSignatureException") => !has_wrong_time(),
+            Some(
+                "IncompleteSignature"
+                | "IncompleteSignatureException"
+                | "MissingAuthenticationToken"
+                | "MissingAuthenticationTokenException",
+            ) => true,
+            _ => false,
+        }
+    }
+
     /// Reads an exception: its name as a header or a frame spells it, and the members in its body. A body that is not JSON
     /// leaves the members empty, because the name is enough to classify the exception.
     #[must_use]
@@ -76,5 +95,23 @@ mod tests {
             assert_eq!(Exception::parse(Some(spelling), b"").name.as_deref(), Some("ThrottlingException"));
         }
         assert_eq!(Exception::parse(Some(""), b"").name, None);
+    }
+
+    #[test]
+    fn wrong_time_and_rejected_credentials_are_not_a_rejected_signature() {
+        let exception = |name, text| {
+            Exception::parse(Some(name), format!(r#"{{"message":"{text}"}}"#).as_bytes()).rejects_signature()
+        };
+        for name in ["SignatureDoesNotMatch", "InvalidSignatureException"] {
+            assert!(exception(name, "The request signature we calculated does not match the signature you provided."));
+            assert!(!exception(name, "Signature expired: 20261125T020000Z is now earlier than 20261125T020500Z"));
+            assert!(!exception(
+                name,
+                "Signature not yet current: 20261125T021000Z is still later than 20261125T020500Z"
+            ));
+        }
+        assert!(exception("MissingAuthenticationToken", "Missing Authentication Token"));
+        assert!(!exception("ExpiredTokenException", "The security token included in the request is expired"));
+        assert!(!exception("UnrecognizedClientException", "The security token included in the request is invalid."));
     }
 }

@@ -101,6 +101,14 @@ pub(crate) enum Failure {
     Rpc(tonic::Status),
 }
 
+impl Failure {
+    /// Whether Bedrock rejected the signature of this request and not the credentials. The cause can be the request alone.
+    #[must_use]
+    pub(crate) fn rejects_signature(&self) -> bool {
+        matches!(self, Self::Exception(exception) if exception.rejects_signature())
+    }
+}
+
 impl From<json::Invalid> for Failure {
     fn from(invalid: json::Invalid) -> Self {
         Self::Invalid { field: invalid.path, problem: invalid.reason }

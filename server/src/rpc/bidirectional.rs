@@ -52,7 +52,7 @@ pub(super) async fn run_bidirectional(
             input_failed: Some(input_failed),
         };
         tokio::select! {
-            response = call.without_retry(upstream, &target, upstream.bidirectional(&request, &target, input)) => response,
+            response = call.run_without_retry(upstream, &target, upstream.bidirectional(&request, &target, input)) => response,
             Ok(failure) = &mut input_failure => Err(failure),
         }
     };

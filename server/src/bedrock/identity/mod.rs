@@ -10,6 +10,7 @@ mod refresh;
 mod source;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -69,6 +70,8 @@ pub(super) struct Identity {
 struct Shared {
     state: watch::Sender<State>,
     readiness: watch::Sender<Readiness>,
+    /// The `since` of the credentials that Bedrock has accepted; 0 before that.
+    accepted: AtomicU64,
     /// Requests a load from the refresher.
     wanted: Notify,
     clock: Clock,
@@ -80,6 +83,8 @@ struct State {
     current: Option<Arc<Credentials>>,
     /// Grows with each successful load.
     generation: u64,
+    /// The generation that first had the current key or token.
+    since: u64,
     /// Grows with each load, successful or not.
     loads: u64,
     /// Why the last load failed and when, if it did.
@@ -92,6 +97,7 @@ impl Identity {
         let shared = Arc::new(Shared {
             state: watch::channel(State::default()).0,
             readiness: watch::channel(Readiness::NoCredentials).0,
+            accepted: AtomicU64::new(0),
             wanted: Notify::new(),
             clock: Clock::default(),
         });
@@ -161,9 +167,33 @@ impl Identity {
         self.shared.readiness.subscribe()
     }
 
-    /// Bedrock accepted the credentials, or rejected them also after a reload, or there were none.
-    pub(super) fn set_readiness(&self, now: Readiness) {
-        self.shared.set_readiness(now);
+    /// Bedrock accepted a request with the credentials of `generation`. Calls that started with replaced credentials change
+    /// nothing.
+    pub(super) fn record_accepted(&self, generation: u64) {
+        let since = self.shared.state.borrow().since;
+        if generation >= since && since > 0 {
+            self.shared.accepted.store(since, Ordering::Relaxed);
+            self.shared.set_readiness(Readiness::Ready);
+        }
+    }
+
+    /// Bedrock rejected the credentials of `generation`, also after a reload. If it rejected `only_signature` and has
+    /// accepted other signatures of the same credentials, the cause is in one request. The other calls can be expected to
+    /// succeed, so the gateway stays ready.
+    pub(super) fn record_rejected(&self, generation: u64, only_signature: bool) {
+        let since = self.shared.state.borrow().since;
+        let is_about_request = only_signature && self.shared.accepted.load(Ordering::Relaxed) == since;
+        if generation >= since && !is_about_request {
+            self.shared.set_readiness(Readiness::Rejected);
+        }
+    }
+
+    /// A call found no credentials.
+    pub(super) fn record_missing(&self) {
+        let is_valid = self.shared.state.borrow().valid(&self.shared.clock).is_some();
+        if !is_valid {
+            self.shared.set_readiness(Readiness::NoCredentials);
+        }
     }
 
     /// Whether requests carry a Bedrock API key.

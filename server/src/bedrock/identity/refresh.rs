@@ -81,11 +81,12 @@ impl<S: CredentialSource> Refresher<S> {
                     state.generation += 1;
                     state.failed = None;
                     // Unchanged credentials keep their derived keys.
-                    let is_same = state
-                        .current
-                        .as_ref()
-                        .is_some_and(|current| current.equals(&credentials) && current.expires == credentials.expires);
-                    if !is_same {
+                    let same = state.current.as_ref().filter(|current| current.equals(&credentials));
+                    let has_same_expiry = same.is_some_and(|current| current.expires == credentials.expires);
+                    if same.is_none() {
+                        state.since = state.generation;
+                    }
+                    if !has_same_expiry {
                         state.current = Some(Arc::new(credentials));
                     }
                 }

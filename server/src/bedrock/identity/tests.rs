@@ -181,10 +181,46 @@ async fn rejected_credentials_are_replaced_as_soon_as_the_source_has_others() {
     let script = Script::new([Step::Give("one", None), Step::Give("one", None), Step::Give("two", None)]);
     let identity = Identity::start(script.clone());
     identity.wait_for_first_load().await;
-    identity.set_readiness(Readiness::Rejected);
+    identity.record_rejected(identity.generation(), false);
     let mut readiness = identity.readiness();
     let waited = tokio::time::timeout(Duration::from_secs(10), readiness.wait_for(|now| *now == Readiness::Ready));
     waited.await.unwrap().unwrap();
     assert_eq!(id(&identity.credentials().await.unwrap()), "two");
     assert_eq!(script.loads(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_signature_changes_readiness_only_before_bedrock_has_accepted_the_credentials() {
+    let identity = Identity::start(Script::new([Step::Give("one", None), Step::Give("two", None)]));
+    identity.wait_for_first_load().await;
+    identity.record_rejected(identity.generation(), true);
+    assert_eq!(*identity.readiness().borrow(), Readiness::Rejected);
+    identity.record_accepted(identity.generation());
+    identity.record_rejected(identity.generation(), true);
+    assert_eq!(*identity.readiness().borrow(), Readiness::Ready);
+    // Bedrock has accepted nothing that the next credentials signed.
+    assert!(identity.reload(identity.generation()).await);
+    identity.record_rejected(identity.generation(), true);
+    assert_eq!(*identity.readiness().borrow(), Readiness::Rejected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn result_of_a_call_with_replaced_credentials_does_not_change_readiness() {
+    let identity = Identity::start(Script::new([Step::Give("one", None), Step::Give("two", None)]));
+    identity.wait_for_first_load().await;
+    let before = identity.generation();
+    assert!(identity.reload(before).await);
+    identity.record_rejected(before, false);
+    assert_eq!(*identity.readiness().borrow(), Readiness::Ready);
+    identity.record_rejected(identity.generation(), false);
+    identity.record_accepted(before);
+    assert_eq!(*identity.readiness().borrow(), Readiness::Rejected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_without_credentials_does_not_change_readiness_once_they_are_loaded() {
+    let identity = Identity::start(Script::new([Step::Give("one", None)]));
+    identity.wait_for_first_load().await;
+    identity.record_missing();
+    assert_eq!(*identity.readiness().borrow(), Readiness::Ready);
 }
