@@ -58,6 +58,24 @@ async fn input_and_output_interleave_and_a_half_close_ends_both() {
         (&line["status"], &line["events"], &line["model"]),
         (&"OK".into(), &3.into(), &"amazon.nova-sonic-v1:0".into())
     );
+    assert!(line["first_event_ms"].as_f64() <= line["duration_ms"].as_f64(), "{line}");
+    assert!(line["first_event_ms"].is_number(), "{line}");
+}
+
+#[tokio::test]
+async fn open_streams_whose_chunks_have_been_sent_take_no_part_of_the_byte_budget() {
+    let simulator = simulator().await;
+    // Small messages have an eighth of the budget: room for two chunks.
+    let gateway = Gateway::builder(&simulator).arg("--max-bytes-in-flight=1MiB").start().await;
+    static CHUNK: [u8; 60_000] = [7; 60_000];
+    let mut open_streams = Vec::new();
+    for _ in 0..5 {
+        let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+        caller.send(chunk(&CHUNK)).await.unwrap();
+        assert_eq!(next(&mut responses).await.unwrap().unwrap().len(), CHUNK.len());
+        open_streams.push((caller, responses));
+    }
+    gateway.client().await.converse(converse("demo.model", "Hi")).await.unwrap();
 }
 
 #[tokio::test]

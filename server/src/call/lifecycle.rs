@@ -101,6 +101,11 @@ impl Call {
         self.update(|record| record.charges.message.as_ref().map_or(0, ByteCharge::bytes))
     }
 
+    /// Returns the charges of the request's last message, because the message has been sent to Bedrock.
+    pub(crate) fn release_charges(&self) {
+        self.update(|record| record.charges = RequestCharges::default());
+    }
+
     /// Records why the request cannot be read, and returns the status that makes tonic stop reading it.
     pub(super) fn reject_request(&self, failure: Failure) -> Status {
         let status = Status::new(failure.classify().code, "the request cannot be read");
@@ -122,6 +127,14 @@ impl Call {
     pub(crate) fn on_first_event(&self) {
         let elapsed = self.elapsed();
         self.update(|record| record.first_event = Some(elapsed));
+    }
+
+    /// Records an event that is sent to the caller.
+    pub(crate) fn on_event(&self) {
+        self.update(|record| {
+            record.context.events += 1;
+            record.first_event.get_or_insert_with(|| self.elapsed());
+        });
     }
 
     /// Records `failure` for the log line and the spans, and returns the status for the caller.

@@ -111,6 +111,8 @@ impl Stream for InputChunks {
             self.input_failed = None;
             return Poll::Ready(None);
         }
+        // A poll means that the message before has been sent.
+        self.call.release_charges();
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(first));
         }

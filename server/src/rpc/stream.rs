@@ -119,7 +119,7 @@ impl<E: StreamEvent> EventReader<E> {
             };
             match event {
                 Ok(Some(event)) => {
-                    reader.call.update(|record| record.context.events += 1);
+                    reader.call.on_event();
                     Some((Ok(event.into_message()), (None, Some(reader))))
                 }
                 Ok(None) => None,
