@@ -108,6 +108,34 @@ async fn a_reload_finds_new_credentials() {
 }
 
 #[tokio::test]
+async fn rejection_in_a_retry_of_the_caller_reloads_credentials_for_the_next_call() {
+    let simulator = simulator().await;
+    let folder = std::env::temp_dir().join(format!("bedrock-grpc-{}-caller-retry", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("credentials");
+    let write =
+        |id: &str| std::fs::write(&file, format!("[default]\naws_access_key_id={id}\naws_secret_access_key=secret\n"));
+    write("AKIDOLD").unwrap();
+    let gateway = Gateway::builder(&simulator)
+        .without("AWS_ACCESS_KEY_ID")
+        .without("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_SHARED_CREDENTIALS_FILE", &file)
+        .start()
+        .await;
+    write("AKIDNEW").unwrap();
+    let mut client = gateway.client().await;
+    let mut request = tonic::Request::new(converse("fault.expired-token", "Hi"));
+    // The gateway sends one request for a call that its caller retries.
+    request.metadata_mut().insert("grpc-previous-rpc-attempts", "1".parse().unwrap());
+    let status = client.converse(request).await.unwrap_err();
+    assert_eq!((reason(&status).as_str(), info(&status, "attempts").as_str()), ("GATEWAY_CREDENTIALS", "1"));
+    client.converse(converse("demo.model", "Hi")).await.unwrap();
+    let authorization = simulator.requests().last().unwrap().headers["authorization"].to_str().unwrap().to_owned();
+    assert!(authorization.contains("AKIDNEW"), "{authorization}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
 async fn a_bedrock_api_key_is_enough() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator)

@@ -46,20 +46,24 @@ impl Call {
             };
             let attempts = self.update(|record| record.context.attempts);
             let classification = failure.classify();
-            if classification.retry == Retry::OnceRefreshed && used.refreshed {
-                upstream.record_rejected(generation, target, &failure);
-            }
+            let rejects_credentials = classification.retry == Retry::OnceRefreshed;
+            let was_refreshed = used.refreshed;
             let delay = classification.retry_delay(&failure, attempts);
             let may_retry = attempts < self.max_attempts && self.can_wait(delay) && used.allow(classification.retry);
-            if !may_retry {
-                return Err(failure);
-            }
-            if !budget.withdraw() {
-                tracing::debug!(attempts, reason = %classification.reason, "no retry: the target's budget is used up");
+            let is_retried = may_retry && budget.withdraw();
+            if !is_retried {
+                if may_retry {
+                    tracing::debug!(attempts, reason = %classification.reason, "no retry: the target's budget is used up");
+                }
+                if rejects_credentials && was_refreshed {
+                    upstream.record_rejected(generation, target, &failure);
+                } else if rejects_credentials {
+                    refresh_for_later_calls(upstream, target, generation, &failure).await;
+                }
                 return Err(failure);
             }
             tracing::debug!(attempts, reason = %classification.reason, delay_ms = delay.as_millis(), "retrying");
-            if classification.retry == Retry::OnceRefreshed {
+            if rejects_credentials {
                 if upstream.is_default_region(target) {
                     upstream.refresh(generation).await;
                 }
@@ -83,10 +87,8 @@ impl Call {
         let outcome = self.run_attempt(upstream, target, generation, attempt).await;
         if let Err(failure) = &outcome
             && failure.classify().retry == Retry::OnceRefreshed
-            && upstream.is_default_region(target)
-            && !upstream.refresh(generation).await
         {
-            upstream.record_rejected(generation, target, failure);
+            refresh_for_later_calls(upstream, target, generation, failure).await;
         }
         outcome
     }
@@ -118,6 +120,14 @@ impl Call {
     fn can_wait(&self, delay: Duration) -> bool {
         let now = tokio::time::Instant::now();
         delay <= MAX_RETRY_DELAY && self.deadline.is_none_or(|deadline| now + delay < deadline)
+    }
+}
+
+/// Loads credentials again after a rejection in a call that is not retried. If they were loaded a moment ago, Bedrock has
+/// rejected the new ones.
+async fn refresh_for_later_calls(upstream: &Upstream, target: &Target, generation: u64, failure: &Failure) {
+    if upstream.is_default_region(target) && !upstream.refresh(generation).await {
+        upstream.record_rejected(generation, target, failure);
     }
 }
 
