@@ -1,5 +1,8 @@
 //! Short ways to read responses and events.
 
+use std::borrow::Cow;
+
+use bedrock_grpc_schema::json;
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::{
     CitationsContentBlock, ConverseOutput, ConverseResponse, Message, ToolUseBlock, citation_generated_content,
@@ -9,14 +12,14 @@ use bedrock_grpc_schema::runtime::v1::{
 use crate::vocabulary::tool_use_type;
 
 /// The model's request to run a tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolUse<'a> {
     /// The ID of the tool use. The result must have the same ID. Empty if the response has none.
     pub id: &'a str,
     /// The tool's name. Empty if the response has none.
     pub name: &'a str,
     /// The input as JSON text, normally an object. `{}` if the response has none.
-    pub input: &'a str,
+    pub input: Cow<'a, str>,
 }
 
 /// Short ways to read a complete response.
@@ -101,12 +104,15 @@ fn cited_texts(cited: &CitationsContentBlock) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The gateway sends a document as its exact text, unless the request metadata requests values.
-fn input_json(block: &ToolUseBlock) -> &str {
-    match &block.input_form {
-        Some(InputForm::InputJson(json)) => json,
-        _ => "{}",
-    }
+/// The gateway sends a document as its exact text. With the request metadata `bedrock-grpc-documents: value` it sends a value.
+fn input_json(block: &ToolUseBlock) -> Cow<'_, str> {
+    let text = match &block.input_form {
+        Some(InputForm::InputJson(json)) => return json.into(),
+        // A value that has no JSON, such as NaN, does not come from the gateway.
+        Some(InputForm::Input(value)) => json::encode(value, 0).ok(),
+        None => None,
+    };
+    text.and_then(|text| String::from_utf8(text.into()).ok()).map_or("{}".into(), Cow::Owned)
 }
 
 fn content_delta(event: &Event) -> Option<&content_block_delta::Member> {
@@ -127,7 +133,6 @@ mod sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bedrock_grpc_schema::json;
 
     fn response(content: &str) -> ConverseResponse {
         let body = format!(r#"{{"output":{{"message":{{"role":"assistant","content":{content}}}}}}}"#);
@@ -156,7 +161,15 @@ mod tests {
                 {"toolUse":{"toolUseId":"3","name":"g","type":"tool_use"}}]"#,
         );
         let uses: Vec<_> = response.tool_uses().map(|u| (u.id, u.name, u.input)).collect();
-        assert_eq!(uses, [("1", "f", r#"{"b":1,"a":2}"#), ("3", "g", "{}")]);
+        assert_eq!(uses, [("1", "f", r#"{"b":1,"a":2}"#.into()), ("3", "g", "{}".into())]);
+    }
+
+    #[test]
+    fn input_of_a_tool_that_arrives_as_a_value_is_its_json() {
+        let body = br#"{"output":{"message":{"role":"assistant","content":[
+            {"toolUse":{"toolUseId":"1","name":"f","input":{"city":"Paris","days":[1,null]}}}]}}}"#;
+        let response: ConverseResponse = json::decode_with(json::DocumentForm::Value, body, |_| ()).unwrap();
+        assert_eq!(response.tool_uses().next().unwrap().input, r#"{"city":"Paris","days":[1,null]}"#);
     }
 
     #[test]

@@ -60,8 +60,7 @@ impl RetryPolicy {
 
     /// The delay before the next attempt, or `None` if `error` must not be retried.
     fn delay_before_retry(&self, error: &Error, attempts: u32) -> Option<Duration> {
-        let is_retried_code = matches!(error.status(), Code::Unavailable | Code::ResourceExhausted);
-        if attempts >= self.max_attempts || !is_retried_code || !error.is_retryable() {
+        if attempts >= self.max_attempts || !has_retried_code(error) || !error.is_retryable() {
             return None;
         }
         Some(error.retry_delay().unwrap_or_else(|| self.jittered_backoff(attempts)))
@@ -74,6 +73,11 @@ impl RetryPolicy {
         let seconds = (self.initial_backoff.as_secs_f64() * factor).min(self.max_backoff.as_secs_f64());
         Duration::from_secs_f64(seconds * rand::rng().random::<f64>())
     }
+}
+
+/// Whether the code is in the `retryableStatusCodes` of `client/service-config.json`.
+fn has_retried_code(error: &Error) -> bool {
+    matches!(error.status(), Code::Unavailable | Code::ResourceExhausted)
 }
 
 /// Sends attempts until one succeeds or must not be retried. `send` gets the number of previous attempts.
@@ -96,8 +100,10 @@ where
             Err(status) => Error::from(status),
         };
         attempts += 1;
+        // A failure counts also if it is not retried.
+        let is_throttled = has_retried_code(&error) && !throttle.record_failure();
         let Some(delay) = policy.delay_before_retry(&error, attempts) else { return Err(error) };
-        if !throttle.record_failure() || deadline.remaining().is_some_and(|remaining| remaining <= delay) {
+        if is_throttled || deadline.remaining().is_some_and(|remaining| remaining <= delay) {
             return Err(error);
         }
         tokio::time::sleep(delay).await;

@@ -89,3 +89,28 @@ fn throttle_stops_retries_below_half_of_the_tokens_until_calls_succeed() {
     (0..500).for_each(|_| throttle.record_success());
     assert!(throttle.record_failure());
 }
+
+#[tokio::test(start_paused = true)]
+async fn failures_that_are_not_retried_count_for_the_throttle() {
+    let throttle = RetryThrottle::default();
+    let fail = |policy: RetryPolicy, status: fn() -> Status| {
+        let throttle = &throttle;
+        async move {
+            let sent = Cell::new(0);
+            let send = |_| {
+                sent.set(sent.get() + 1);
+                async move { Err::<(), _>(status()) }
+            };
+            run_with_retries(&policy, throttle, deadline_in(None), send).await.unwrap_err();
+            sent.get()
+        }
+    };
+    // A code that is not retried changes nothing.
+    for _ in 0..100 {
+        fail(RetryPolicy::disabled(), || Status::internal("bug")).await;
+    }
+    for _ in 0..49 {
+        fail(RetryPolicy::disabled(), unavailable).await;
+    }
+    assert_eq!(fail(RetryPolicy::default(), unavailable).await, 1);
+}

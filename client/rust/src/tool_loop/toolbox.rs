@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use bedrock_grpc_schema::runtime::v1::{ContentBlock, Tool};
+use bedrock_grpc_schema::runtime::v1::{ContentBlock, Tool, tool};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
@@ -48,7 +48,7 @@ impl Toolbox {
     /// [`schemars::JsonSchema`] and [`serde::Deserialize`]. Doc comments of the fields become descriptions. The properties are
     /// in alphabetical order.
     ///
-    /// An input that does not fit the type, an error, and a panic are reported to the model as an error of the tool. The output
+    /// A tool with the same name is replaced. An input that does not fit the type, an error, and a panic are reported to the model as an error of the tool. The output
     /// is sent as JSON if it is an object, and as text otherwise, because Bedrock accepts only objects as JSON.
     #[must_use]
     pub fn with_tool<I, O, E, F>(
@@ -76,7 +76,7 @@ impl Toolbox {
     }
 
     /// Adds an async function that takes the input as JSON text. `schema` is the JSON Schema of the input as text, with
-    /// `"type": "object"`. Bedrock receives it unchanged.
+    /// `"type": "object"`. Bedrock receives it unchanged. A tool with the same name is replaced.
     #[must_use]
     pub fn with_raw_tool<E, F>(
         mut self,
@@ -90,7 +90,12 @@ impl Toolbox {
         F: Future<Output = Result<ToolOutput, E>> + Send + 'static,
     {
         let name = name.into();
-        self.definitions.push(tool(name.clone(), description, schema));
+        let definition = tool(name.clone(), description, schema);
+        match self.definitions.iter_mut().find(|definition| name_of(definition) == Some(&name)) {
+            // Bedrock rejects two tools with one name.
+            Some(existing) => *existing = definition,
+            None => self.definitions.push(definition),
+        }
         let function = Arc::new(function);
         let run = move |input: String| {
             let function = Arc::clone(&function);
@@ -146,6 +151,13 @@ impl fmt::Debug for Toolbox {
     }
 }
 
+fn name_of(tool: &Tool) -> Option<&str> {
+    match tool.member.as_ref()? {
+        tool::Member::ToolSpec(spec) => spec.name.as_deref(),
+        _ => None,
+    }
+}
+
 /// The JSON Schema of a type, without references: some models do not resolve `$ref`.
 fn input_schema<I: JsonSchema>() -> String {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
@@ -180,6 +192,20 @@ mod tests {
         assert_eq!(schema["properties"]["from"]["description"], "Where the trip starts.");
         assert_eq!(schema["properties"]["from"]["properties"]["city"]["type"], "string");
         assert!(!schema.to_string().contains("$ref") && schema.get("$schema").is_none(), "{schema}");
+    }
+
+    #[tokio::test]
+    async fn tool_with_the_same_name_replaces_the_earlier_one_in_its_place() {
+        let output = |text: &'static str| move |_| async move { Ok::<_, String>(ToolOutput::Text(text.to_owned())) };
+        let toolbox = Toolbox::new()
+            .with_raw_tool("a", "first", "{}", output("1"))
+            .with_raw_tool("b", "second", "{}", output("2"))
+            .with_raw_tool("a", "third", "{}", output("3"));
+        let definitions = toolbox.definitions();
+        assert_eq!(definitions.iter().filter_map(name_of).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(definitions[0], tool("a", "third", "{}"));
+        let result = toolbox.start("a", "{}".to_owned()).unwrap().await;
+        assert_eq!(result, Ok(ToolOutput::Text("3".to_owned())));
     }
 
     #[test]

@@ -106,7 +106,7 @@ fn tool_calls(response: &ConverseResponse) -> Vec<ToolCall> {
     let to_call = |call: bedrock_grpc_client::ToolUse<'_>| ToolCall {
         id: call.id.to_owned(),
         name: call.name.to_owned(),
-        input: call.input.to_owned(),
+        input: call.input.into_owned(),
     };
     response.tool_uses().map(to_call).collect()
 }
