@@ -26,6 +26,7 @@ mod documents;
 mod error_table;
 mod errors;
 mod every_field;
+mod grpc_web;
 mod hostile;
 mod http1;
 mod invoke_model;

@@ -16,7 +16,8 @@ use crate::config::{
 };
 use crate::large_work::run_large_work;
 use crate::net::{
-    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServiceSettings, raise_descriptor_limit, stop_signal,
+    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServiceSettings, WebSettings, raise_descriptor_limit,
+    stop_signal,
 };
 use crate::telemetry::{Exporters, TelemetryError};
 
@@ -128,6 +129,7 @@ fn gateway_settings(server: ServerSettings, limits: &LimitSettings) -> GatewaySe
         services: ServiceSettings { control_plane: server.control_plane, compress_streams: server.compress_streams },
         max_write_delay: server.max_write_delay.0,
         load_report_capacity: server.load_report_capacity,
+        web: server.grpc_web.then_some(WebSettings { allowed_origins: server.cors_allow_origin }),
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) fn check_rules(settings: &Settings) -> Vec<Broken> {
     let mut broken = Vec::new();
     check_files(settings, &mut broken);
     check_tls(settings, &mut broken);
+    check_origins(settings, &mut broken);
     for (name, model) in &settings.models {
         check_model(name, model, settings, &mut broken);
     }
@@ -60,6 +61,13 @@ fn check_tls(settings: &Settings, broken: &mut Vec<Broken>) {
     if tls.client_certificates == super::ClientCertificates::Optional && tls.client_ca.is_none() {
         let key = path(["server", "tls", "client_certificates"]);
         broken.push((key, "needs `client_ca`: without it no certificate is requested".to_owned()));
+    }
+}
+
+fn check_origins(settings: &Settings, broken: &mut Vec<Broken>) {
+    let server = &settings.server;
+    if !server.cors_allow_origin.is_empty() && !server.grpc_web {
+        broken.push((path(["server", "cors_allow_origin"]), "needs `grpc_web: true` (--grpc-web)".to_owned()));
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Interval, Peer, PositiveInterval, Region, Size};
 use crate::callers::{IdentityPattern, Pattern};
-use crate::net::ListenAddress;
+use crate::net::{AllowedOrigin, ListenAddress};
 
 const fn interval(duration: Duration) -> Interval {
     Interval(duration)
@@ -79,6 +79,13 @@ pub(crate) struct ServerSettings {
     /// load. Without it nothing is reported.
     #[schemars(range(min = 1, max = 4294967295u32), extend("x-flag" = "load-report-capacity", "x-value" = "CALLS"))]
     pub(crate) load_report_capacity: Option<u32>,
+    /// Also serve gRPC-Web, for browsers, and accept HTTP/1.1 for it.
+    #[schemars(extend("x-flag" = "grpc-web"))]
+    pub(crate) grpc_web: bool,
+    /// The origins of web pages that may call over gRPC-Web, as `https://app.example.com`; `*` allows all. Pages of other origins
+    /// are rejected.
+    #[schemars(extend("x-flag" = "cors-allow-origin", "x-value" = "ORIGIN"))]
+    pub(crate) cors_allow_origin: Vec<AllowedOrigin>,
     /// Maximum time until the first event of a stream.
     #[schemars(extend("x-flag" = "first-event-timeout"))]
     pub(crate) first_event_timeout: Interval,
@@ -125,6 +132,8 @@ impl Default for ServerSettings {
             grace: interval(Duration::from_secs(30)),
             control_plane: false,
             load_report_capacity: None,
+            grpc_web: false,
+            cors_allow_origin: Vec::new(),
             first_event_timeout: interval(Duration::from_secs(300)),
             response_timeout: interval(Duration::from_secs(3600)),
             idle_timeout: interval(Duration::from_secs(300)),

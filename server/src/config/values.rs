@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bedrock::is_region;
 use crate::callers::{IdentityPattern, Pattern};
-use crate::net::ListenAddress;
+use crate::net::{AllowedOrigin, ListenAddress};
 
 /// Checks a text by the name of its format. An unknown format has no check.
 ///
@@ -26,6 +26,7 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "positive-duration" => humantime::parse_duration(text).is_ok_and(|duration| !duration.is_zero()),
         "bytes" => text.parse::<ByteSize>().is_ok(),
         "address" => return text.parse::<ListenAddress>().map(drop).map_err(|error| error.to_string()),
+        "origin" => return text.parse::<AllowedOrigin>().map(drop).map_err(|error| error.to_string()),
         "region" => is_region(text),
         "endpoint" => is_url(text, &["http", "https"]),
         "issuer" => is_url(text, &["http", "https"]),
@@ -45,6 +46,7 @@ pub(super) fn describe_format(format: &str) -> &'static str {
         "positive-duration" => "a time above zero, such as `500ms`, `30s` or `5m`",
         "bytes" => "a size such as `512MiB`",
         "address" => "host:port, the path of a Unix socket, or `systemd`",
+        "origin" => "an origin such as `https://app.example.com`, or `*`",
         "region" => "an AWS Region such as `us-east-1`",
         "endpoint" => "a URL such as `https://host`",
         "issuer" => "the URL of an issuer",
@@ -97,6 +99,7 @@ text_setting!(Size, "bytes");
 text_setting!(Region, "region");
 text_setting!(Peer, "peer");
 text_setting!(ListenAddress, "address");
+text_setting!(AllowedOrigin, "origin");
 text_setting!(IdentityPattern, "identity");
 text_setting!(Pattern, "pattern");
 

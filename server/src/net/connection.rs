@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::server::conn::http2;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use rand::RngExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -50,6 +51,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 pub(super) struct ConnectionServer<S> {
     /// The service of all requests. It must always be ready.
     pub(super) service: S,
+    /// Whether HTTP/1.1 is served too.
+    pub(super) serves_http1: bool,
     pub(super) limits: ConnectionLimits,
     pub(super) writes: WritePolicy,
     /// Cancelled when connections must take no new calls.
@@ -71,6 +74,7 @@ where
         };
         match handshake {
             Ok(Ok((HttpVersion::Http2, socket))) => self.serve_http2(socket).await,
+            Ok(Ok((HttpVersion::Http1, socket))) if self.serves_http1 => self.serve_http1(socket).await,
             Ok(Ok((HttpVersion::Http1, socket))) => reject_http1(socket, self.limits.handshake_timeout).await,
             Ok(Err(error)) => tracing::debug!(%error, "a caller's connection ended within its handshake"),
             Err(_) => tracing::debug!("a caller's connection did not complete its handshake in time"),
@@ -78,7 +82,7 @@ where
     }
 
     async fn serve_http2(self, socket: impl Socket + 'static) {
-        let Self { service, limits, writes, draining } = self;
+        let Self { service, limits, writes, draining, .. } = self;
         let calls = OpenCalls::new();
         let service = CountedService::new(service, calls.clone());
         let connection = http2::Builder::new(TokioExecutor::new())
@@ -89,35 +93,57 @@ where
             .keep_alive_interval(KEEPALIVE_INTERVAL)
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .serve_connection(TokioIo::new(CoalescingSocket::new(socket, writes)), service);
-        let mut connection = pin!(connection);
-        let now = Instant::now();
-        let mut age = pin!(sleep_until(now + limits.max_age.mul_f64(rand::rng().random_range(0.9..1.1))));
-        let mut idle_limit = limits.idle_timeout;
-        let mut idle = pin!(sleep_until(now + idle_limit));
-        let mut is_closing = false;
-        loop {
-            tokio::select! {
-                ended = &mut connection => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "a caller's connection broke");
-                    }
-                    return;
+        drive(connection, calls, &limits, &draining).await;
+    }
+
+    /// There are no pings in HTTP/1.1. A dead peer is noticed when TCP gives up an event.
+    async fn serve_http1(self, socket: impl Socket + 'static) {
+        let Self { service, limits, writes, draining, .. } = self;
+        let calls = OpenCalls::new();
+        let service = CountedService::new(service, calls.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.handshake_timeout)
+            .serve_connection(TokioIo::new(CoalescingSocket::new(socket, writes)), service);
+        drive(connection, calls, &limits, &draining).await;
+    }
+}
+
+/// Runs a connection until it ends. It takes no new calls once it is too old or idle for too long, or the gateway drains.
+async fn drive(
+    connection: impl GracefulConnection<Error = hyper::Error>,
+    calls: OpenCalls,
+    limits: &ConnectionLimits,
+    draining: &CancellationToken,
+) {
+    let mut connection = pin!(connection);
+    let now = Instant::now();
+    let mut age = pin!(sleep_until(now + limits.max_age.mul_f64(rand::rng().random_range(0.9..1.1))));
+    let mut idle_limit = limits.idle_timeout;
+    let mut idle = pin!(sleep_until(now + idle_limit));
+    let mut is_closing = false;
+    loop {
+        tokio::select! {
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a caller's connection broke");
                 }
-                () = &mut idle => match calls.idle_for() {
-                    Some(time) if time >= idle_limit && is_closing => return,
-                    Some(time) if time >= idle_limit => is_closing = true,
-                    time => {
-                        let rest = idle_limit.saturating_sub(time.unwrap_or_default());
-                        idle.as_mut().reset(Instant::now() + rest);
-                        continue;
-                    }
-                },
-                () = &mut age, if !is_closing => is_closing = true,
-                () = draining.cancelled(), if !is_closing => is_closing = true,
+                return;
             }
-            connection.as_mut().graceful_shutdown();
-            idle_limit = CLOSE_TIMEOUT;
-            idle.as_mut().reset(Instant::now() + idle_limit);
+            () = &mut idle => match calls.idle_for() {
+                Some(time) if time >= idle_limit && is_closing => return,
+                Some(time) if time >= idle_limit => is_closing = true,
+                time => {
+                    let rest = idle_limit.saturating_sub(time.unwrap_or_default());
+                    idle.as_mut().reset(Instant::now() + rest);
+                    continue;
+                }
+            },
+            () = &mut age, if !is_closing => is_closing = true,
+            () = draining.cancelled(), if !is_closing => is_closing = true,
         }
+        connection.as_mut().graceful_shutdown();
+        idle_limit = CLOSE_TIMEOUT;
+        idle.as_mut().reset(Instant::now() + idle_limit);
     }
 }

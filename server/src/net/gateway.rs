@@ -13,6 +13,7 @@ use super::address::ListenAddress;
 use super::coalescing::WritePolicy;
 use super::connection::ConnectionServer;
 use super::connection_limits::{ConnectionLimits, OpenConnections};
+use super::grpc_web::{WebLayer, WebSettings};
 use super::health::HealthReport;
 use super::listener::Listener;
 use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
@@ -43,6 +44,8 @@ pub(crate) struct GatewaySettings {
     pub(crate) max_write_delay: Duration,
     /// The number of running calls that is full load. With it the gateway reports its load to clients (ORCA).
     pub(crate) load_report_capacity: Option<u32>,
+    /// gRPC-Web for browsers; `None` to serve gRPC alone.
+    pub(crate) web: Option<WebSettings>,
 }
 
 /// A gateway that listens. Dropping it ends all calls at once. [`Gateway::shutdown`] lets running calls finish.
@@ -83,7 +86,7 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError::Listen`] when the address is in use or not allowed.
     pub(crate) async fn start(settings: GatewaySettings, upstream: Arc<Upstream>) -> Result<Self, GatewayError> {
-        let GatewaySettings { listen, calls, grace, admission, services, max_write_delay, .. } = settings;
+        let GatewaySettings { listen, calls, grace, admission, services, max_write_delay, web, .. } = settings;
         let load_report_capacity = settings.load_report_capacity;
         let mut listeners = Vec::new();
         for address in listen {
@@ -98,8 +101,12 @@ impl Gateway {
         observe_running_calls(shutdown.running.clone());
         let admission = Admission::new(admission);
         let delay_monitor = admission.overload.start_monitor();
+        // Browsers speak HTTP/1.1 where there is no TLS.
+        let serves_http1 = web.is_some();
+        let calls = CallLayer::new(calls, shutdown.clone(), admission, load).layer(services);
         let server = ConnectionServer {
-            service: CallLayer::new(calls, shutdown.clone(), admission, load).layer(services),
+            service: WebLayer::new(web).layer(calls),
+            serves_http1,
             limits: settings.connections,
             writes: WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay },
             draining: shutdown.draining.clone(),

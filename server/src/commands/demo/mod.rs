@@ -64,6 +64,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         services: ServiceSettings { control_plane: true, compress_streams: false },
         max_write_delay: Duration::ZERO,
         load_report_capacity: None,
+        web: None,
         admission: AdmissionSettings::default(),
         connections: ConnectionLimits::default(),
     };
