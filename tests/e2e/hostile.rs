@@ -237,3 +237,31 @@ async fn documents_of_20_mb_in_many_calls_at_once_are_served() {
         assert_eq!(outcome.unwrap().as_deref(), Some("end_turn"));
     }
 }
+
+/// A client that sends its whole request before it reads the response, as connect-node does, must be able to send it.
+#[tokio::test]
+async fn rejected_request_can_be_sent_to_its_end_after_the_status() {
+    let (simulator, gateway, _) = started().await;
+    let too_large = 33 << 20;
+    for (header, message, expected) in [
+        (("grpc-timeout", "nonsense"), 10 << 20, "MALFORMED_TIMEOUT"),
+        (("bedrock-grpc-nonsense", "x"), 10 << 20, "VALIDATION"),
+        (("x-nothing", "x"), too_large, "MESSAGE_TOO_LARGE"),
+    ] {
+        let request = raw::post(&gateway, "Converse").header(header.0, header.1).body(()).unwrap();
+        let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
+        let (response, mut body) = sender.send_request(request, false).unwrap();
+        body.send_data(raw::framed(0, message, b""), false).unwrap();
+        let status = tonic::Status::from_header_map(response.await.unwrap().headers()).unwrap();
+        assert_eq!(reason(&status), expected);
+        let mut rest = message;
+        while rest > 0 {
+            body.reserve_capacity(rest.min(1 << 20));
+            let capacity = std::future::poll_fn(|cx| body.poll_capacity(cx)).await;
+            let size = capacity.unwrap_or_else(|| panic!("{expected}: the stream was reset")).unwrap().min(rest);
+            body.send_data(Bytes::from(vec![0; size]), size == rest).unwrap();
+            rest -= size;
+        }
+    }
+    assert!(simulator.requests().is_empty());
+}

@@ -12,6 +12,7 @@ use tower::{Layer, Service};
 
 use super::body::watch_body;
 use super::deadline::{Deadline, parse_grpc_timeout};
+use super::drain::drain;
 use super::lifecycle::{Call, CancelledOnDrop};
 use super::load_report::LoadReporter;
 use super::options::{CallOptions, parse_call_options};
@@ -114,6 +115,7 @@ where
         };
         let guard = CancelledOnDrop::new(Arc::clone(&call), permit);
         if let Some(failure) = rejection {
+            drain(request.into_body(), &self.shutdown);
             return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));
         }
         let load = self.load.clone();

@@ -4,6 +4,7 @@ mod body;
 mod caller_retries;
 mod context;
 mod deadline;
+mod drain;
 mod inflate;
 mod layer;
 mod lifecycle;

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 
+use super::drain::drain;
 use super::inflate::{Encoding, inflate};
 use super::lifecycle::Call;
 use super::record::RequestCharges;
@@ -286,6 +287,13 @@ impl MessageReader {
                 }
             }
         }
+    }
+}
+
+/// A body that nobody reads any more belongs to a call that has ended: it was rejected, it failed, or its deadline expired.
+impl Drop for MessageReader {
+    fn drop(&mut self) {
+        drain(std::mem::take(&mut self.body), &self.call.shutdown);
     }
 }
 
