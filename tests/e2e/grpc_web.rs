@@ -164,14 +164,13 @@ async fn grpc_works_at_the_same_port_and_grpc_over_http1_is_505() {
 }
 
 #[tokio::test]
-async fn without_the_option_http1_gets_no_response() {
+async fn without_the_option_grpc_web_over_http1_is_505() {
     // `hostile` shows that gRPC-Web over HTTP/2 is 415.
     let (simulator, gateway, _) = started().await;
-    let io = TokioIo::new(TcpStream::connect(&gateway.address).await.unwrap());
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-    tokio::spawn(connection);
-    let request = post("Converse", "application/grpc-web+proto").header("host", &gateway.address);
-    assert!(sender.send_request(request.body(Full::new(Bytes::new())).unwrap()).await.is_err());
+    let request = post("Converse", "application/grpc-web+proto").header("origin", ORIGIN);
+    let response = send(&gateway, request, frame(&converse("demo.model", "Hi"))).await;
+    assert_eq!(response.status(), StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+    assert!(!response.headers().contains_key("access-control-allow-origin"));
     assert!(simulator.requests().is_empty());
 }
 

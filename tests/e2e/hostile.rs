@@ -259,7 +259,7 @@ async fn rejected_request_can_be_sent_to_its_end_after_the_status() {
             body.reserve_capacity(rest.min(1 << 20));
             let capacity = std::future::poll_fn(|cx| body.poll_capacity(cx)).await;
             let size = capacity.unwrap_or_else(|| panic!("{expected}: the stream was reset")).unwrap().min(rest);
-            body.send_data(Bytes::from(vec![0; size]), size == rest).unwrap();
+            body.send_data(bytes::Bytes::from(vec![0; size]), size == rest).unwrap();
             rest -= size;
         }
     }
