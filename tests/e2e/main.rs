@@ -34,6 +34,7 @@ mod other_operations;
 mod retries;
 mod streams;
 mod telemetry;
+mod telemetry_losses;
 mod transport;
 mod unknown;
 mod unknown_fields;

@@ -27,7 +27,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     install_panic_hook();
     match cli.command {
         Command::Serve(options) => {
-            start_log(cli.log_format, SERVER_FILTER);
+            let _log = start_log(cli.log_format, SERVER_FILTER);
             match serve::serve(*options).await {
                 Err(serve::ServeError::Configuration(mistakes)) => config::report_mistakes(&mistakes),
                 outcome => to_exit_code(outcome),
@@ -36,27 +36,27 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Config(command) => config::run_config(command),
 
         Command::Descriptor(options) => {
-            start_log(cli.log_format, SERVER_FILTER);
+            let _log = start_log(cli.log_format, SERVER_FILTER);
             to_exit_code(descriptor::write_descriptor_set(&options))
         }
         #[cfg(feature = "simulator")]
         Command::Simulate(options) => {
-            start_log(cli.log_format, SERVER_FILTER);
+            let _log = start_log(cli.log_format, SERVER_FILTER);
             to_exit_code(simulate::simulate(options).await)
         }
         #[cfg(feature = "simulator")]
         Command::Demo(options) => {
-            start_log(cli.log_format, WARNINGS_FILTER);
+            let _log = start_log(cli.log_format, WARNINGS_FILTER);
             to_exit_code(demo::run_demo(&options).await)
         }
         #[cfg(feature = "client")]
         Command::Call(options) => {
-            start_log(cli.log_format, WARNINGS_FILTER);
+            let _log = start_log(cli.log_format, WARNINGS_FILTER);
             to_client_exit_code(call::call(*options).await)
         }
         #[cfg(feature = "client")]
         Command::Chat(options) => {
-            start_log(cli.log_format, WARNINGS_FILTER);
+            let _log = start_log(cli.log_format, WARNINGS_FILTER);
             to_client_exit_code(chat::chat(*options).await)
         }
     }

@@ -19,7 +19,7 @@ use crate::net::{
     ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServiceSettings, WebSettings, raise_descriptor_limit,
     stop_signal,
 };
-use crate::telemetry::{Exporters, TelemetryError};
+use crate::telemetry::{Exporters, TelemetryError, report_losses};
 
 /// Maximum time that the line "serving" waits for credentials.
 const CREDENTIALS_WAIT: Duration = Duration::from_secs(1);
@@ -89,6 +89,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
         biased;
         outcome = run => outcome,
         () = supervise(&upstream) => Ok(()),
+        () = report_losses() => Ok(()),
     };
     exporters.stop();
     Ok(outcome?)

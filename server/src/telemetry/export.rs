@@ -1,5 +1,8 @@
 //! Export of spans and metrics over OTLP.
 
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
 use opentelemetry::global;
 use opentelemetry_otlp::{MetricExporter, SpanExporter};
 use opentelemetry_sdk::Resource;
@@ -7,8 +10,13 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+use super::losses::{LostData, observe_losses};
 use super::names;
+use super::span_queue::{CountedProcessor, SpanCounts};
 use super::spans::enable_spans;
+
+/// Maximum time for the last export at the end of the process.
+const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// The exporters of spans and metrics. They run as long as the process does.
 #[derive(Default)]
@@ -34,7 +42,11 @@ impl Exporters {
         let mut exporters = Self::default();
         if is_endpoint_set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
             let exporter = SpanExporter::builder().with_tonic().build()?;
-            let provider = SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build();
+            let counts = SpanCounts::default();
+            let processor = CountedProcessor::new(exporter, counts.clone());
+            observe_losses(LostData::Spans, move || counts.lost());
+            let provider =
+                SdkTracerProvider::builder().with_resource(resource()).with_span_processor(processor).build();
             global::set_tracer_provider(provider.clone());
             enable_spans();
             exporters.traces = Some(provider);
@@ -49,12 +61,29 @@ impl Exporters {
         Ok(exporters)
     }
 
-    /// Sends the spans and metrics that have not been sent yet. Blocks until the collector has them or the export times out.
-    pub(crate) fn stop(&self) {
-        let traces = self.traces.as_ref().map_or(Ok(()), SdkTracerProvider::shutdown);
-        let metrics = self.metrics.as_ref().map_or(Ok(()), SdkMeterProvider::shutdown);
-        if let Err(error) = traces.and(metrics) {
-            tracing::warn!(%error, "not all spans and metrics were exported");
+    /// Sends the spans and metrics that have not been sent yet. Blocks until the collector has them, or [`STOP_TIMEOUT`] is over.
+    pub(crate) fn stop(self) {
+        let (done, outcome) = mpsc::channel();
+        let mut running = 0;
+        // The SDK's own timeouts add up, and that of the metrics is not configurable, so each one has a thread.
+        if let Some(traces) = self.traces {
+            running += 1;
+            let done = done.clone();
+            std::thread::spawn(move || done.send(traces.shutdown_with_timeout(STOP_TIMEOUT)));
+        }
+        if let Some(metrics) = self.metrics {
+            running += 1;
+            std::thread::spawn(move || done.send(metrics.shutdown_with_timeout(STOP_TIMEOUT)));
+        }
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        for _ in 0..running {
+            match outcome.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "not all spans and metrics were exported"),
+                Err(_) => {
+                    tracing::warn!(timeout = ?STOP_TIMEOUT, "the collector did not take all spans and metrics in time")
+                }
+            }
         }
     }
 }

@@ -1,12 +1,15 @@
-//! The log on standard error.
+//! The log on standard error. A thread of its own writes it, so that a reader that does not read delays no call.
 
 use std::io::IsTerminal as _;
 
 use tracing::Level;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::losses::{LostData, observe_losses};
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -25,15 +28,29 @@ pub(crate) const SERVER_FILTER: &str = "warn,bedrock_grpc=info,bedrock_simulator
 #[cfg(any(feature = "client", feature = "simulator"))]
 pub(crate) const WARNINGS_FILTER: &str = "warn";
 
+/// Maximum number of lines that wait to be written. Further lines are dropped and counted. A line has about 500 bytes.
+const MAX_WAITING_LINES: usize = 4 * 1024;
+
+/// Writes the lines that wait when it is dropped, for at most a second.
+#[must_use]
+pub(crate) struct LogWriter(#[expect(dead_code, reason = "writes on drop")] WorkerGuard);
+
 /// Starts logging. `RUST_LOG` sets the filter, and `default_filter` applies without it.
 ///
 /// Lines of libraries at `trace` are always dropped, because they contain prompts and API keys.
-pub(crate) fn start_log(format: LogFormat, default_filter: &str) {
+pub(crate) fn start_log(format: LogFormat, default_filter: &str) -> LogWriter {
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MAX_WAITING_LINES)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let dropped = writer.error_counter();
+    observe_losses(LostData::LogLines, move || dropped.dropped_lines() as u64);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter));
     let no_library_trace =
         filter_fn(|metadata| *metadata.level() != Level::TRACE || metadata.target().starts_with("bedrock_"));
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     let lines = match format {
@@ -42,4 +59,5 @@ pub(crate) fn start_log(format: LogFormat, default_filter: &str) {
     };
     // A second start (in a test) keeps the subscriber of the first one.
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter.and(no_library_trace))).try_init();
+    LogWriter(guard)
 }

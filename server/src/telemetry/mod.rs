@@ -4,8 +4,10 @@ mod call_line;
 mod counters;
 mod export;
 mod log;
+mod losses;
 pub(crate) mod names;
 mod panic_hook;
+mod span_queue;
 mod spans;
 mod status_name;
 mod usage;
@@ -16,5 +18,6 @@ pub(crate) use export::{Exporters, TelemetryError};
 #[cfg(any(feature = "client", feature = "simulator"))]
 pub(crate) use log::WARNINGS_FILTER;
 pub(crate) use log::{LogFormat, SERVER_FILTER, start_log};
+pub(crate) use losses::report_losses;
 pub(crate) use panic_hook::install_panic_hook;
 pub(crate) use spans::CallSpans;

@@ -41,6 +41,10 @@ pub(crate) const UNKNOWN_MEMBERS: &str = "bedrock_grpc.unknown_members";
 pub(crate) const MISSING_METADATA: &str = "bedrock_grpc.missing_metadata";
 /// A gauge: calls in flight.
 pub(crate) const RUNNING_CALLS: &str = "bedrock_grpc.calls.running";
+/// A counter: log lines and spans that were lost.
+pub(crate) const LOST_TELEMETRY: &str = "bedrock_grpc.telemetry.lost";
+/// What was lost: `log_lines` or `spans`.
+pub(crate) const LOST_DATA: &str = "bedrock_grpc.telemetry.data";
 /// A counter: panics in the gateway.
 pub(crate) const PANICS: &str = "bedrock_grpc.panics";
 pub(crate) const MEMBER: &str = "bedrock_grpc.member";
