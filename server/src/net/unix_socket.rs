@@ -140,12 +140,21 @@ mod tests {
         assert!(!path.exists());
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn only_one_of_many_starters_gets_the_path() {
         let SocketPath(path) = &SocketPath::new("race");
-        drop(std::os::unix::net::UnixListener::bind(path).unwrap());
-        let bound = futures::future::join_all((0..20).map(|_| bind(path))).await;
-        assert_eq!(bound.iter().filter(|bound| bound.is_ok()).count(), 1);
-        assert!(UnixStream::connect(path).await.is_ok());
+        // Without the lock two of them get it in some of the rounds.
+        for _ in 0..100 {
+            drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+            let starters: Vec<_> = (0..8)
+                .map(|_| {
+                    let path = path.clone();
+                    tokio::spawn(async move { bind(&path).await })
+                })
+                .collect();
+            let bound = futures::future::join_all(starters).await;
+            assert_eq!(bound.iter().filter(|bound| bound.as_ref().unwrap().is_ok()).count(), 1);
+            assert!(UnixStream::connect(path).await.is_ok());
+        }
     }
 }
