@@ -280,3 +280,23 @@ async fn ids_that_are_dots_are_rejected_and_nothing_is_sent() {
     }
     assert!(simulator.requests().is_empty());
 }
+
+#[tokio::test]
+async fn name_of_an_exception_is_found_if_its_body_cannot_be_read() {
+    let (simulator, _gateway, mut client) = started().await;
+    let bodies =
+        ["<html>Forbidden</html>", "[]", "", r#"{"message":{}}"#, r#"{"originalStatusCode":"429","__type":"Other"}"#];
+    for body in bodies {
+        // Without the name, the HTTP status would make it INVALID_ARGUMENT.
+        let answer = Answer::json(StatusCode::BAD_REQUEST, body);
+        simulator.script(answer.with_header("x-amzn-errortype", "AccessDeniedException:http://internal.amazon.com/"));
+        let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "ACCESS_DENIED"), "{body}");
+    }
+    // Without the header the body names it.
+    for body in [r#"{"code":"ConflictException"}"#, r#"{"Output":{"__type":"com.amazon.coral#ConflictException"}}"#] {
+        simulator.script(Answer::json(StatusCode::BAD_REQUEST, body));
+        let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Aborted, "CONFLICT"), "{body}");
+    }
+}
