@@ -90,9 +90,9 @@ fn write_structure(code: &mut String, message: &DescriptorProto, row: &Message) 
     }
     writeln!(code, "let _ = map; Ok(()) }}")?;
 
-    writeln!(code, "fn is_taken(&self, index: usize) -> bool {{ match index {{")?;
+    writeln!(code, "fn is_name_used(&self, index: usize) -> bool {{ match index {{")?;
     for (i, member) in members.iter().enumerate() {
-        writeln!(code, "{i} => {},", is_taken(message, member, row))?;
+        writeln!(code, "{i} => {},", is_name_used(message, member, row))?;
     }
     writeln!(code, "_ => false }} }}")?;
 
@@ -152,8 +152,8 @@ fn is_required_list(field: &FieldDescriptorProto, row: &Message) -> bool {
     row.member(field.json_name()).is_some_and(|m| m.required && m.field_type.starts_with("repeated "))
 }
 
-/// The expression that says whether a member's place in the JSON is taken.
-fn is_taken(message: &DescriptorProto, member: &Member<'_>, row: &Message) -> String {
+/// The expression that says whether the JSON name of a member is used: the message writes it, or it is not in the body.
+fn is_name_used(message: &DescriptorProto, member: &Member<'_>, row: &Message) -> String {
     match member {
         Member::Plain(field) if is_in_body(field, row) && !is_required_list(field, row) => {
             format!("!crate::json::field::Field::is_unset(&self.{})", rust_name(field))

@@ -25,8 +25,8 @@ pub(crate) trait Structure: Default {
     /// Writes the members that are set, without those in `unrecognized`.
     fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 
-    /// Whether `write_members` writes the member `NAMES[index]`, or the member is outside of the body.
-    fn is_taken(&self, index: usize) -> bool;
+    /// Whether the name `NAMES[index]` is used: `write_members` writes it, or its member is not in the body.
+    fn is_name_used(&self, index: usize) -> bool;
 
     /// Reads the value of the member `NAMES[index]` into its field.
     fn read_member<'de, D: Deserializer<'de>>(
@@ -47,8 +47,8 @@ pub(crate) fn write<T: Structure, S: Serializer>(message: &T, serializer: S) -> 
     let mut map = serializer.serialize_map(None)?;
     message.write_members(&mut map)?;
     if let Some(members) = message.unrecognized() {
-        let is_taken = |name: &str| T::index(name).is_some_and(|index| message.is_taken(index));
-        unrecognized::write_members(members, is_taken, &mut map)?;
+        let is_name_used = |name: &str| T::index(name).is_some_and(|index| message.is_name_used(index));
+        unrecognized::write_members(members, is_name_used, &mut map)?;
     }
     map.end()
 }

@@ -63,14 +63,14 @@ pub(super) fn one_member(name: &str, value: &RawValue) -> Document {
 /// comes back to a newer one.
 pub(super) fn write_members<M: SerializeMap>(
     document: &Document,
-    is_taken: impl Fn(&str) -> bool,
+    is_name_used: impl Fn(&str) -> bool,
     map: &mut M,
 ) -> Result<(), M::Error> {
     let members = match parse(document) {
         Ok(members) => members,
         Err(reason) => return reject(map, reason),
     };
-    if let Some((name, _)) = members.iter().find(|(name, _)| is_taken(name)) {
+    if let Some((name, _)) = members.iter().find(|(name, _)| is_name_used(name)) {
         return reject(map, &format!("the member `{name}` has its own field; set that field alone"));
     }
     let is_repeated = |(i, (name, _)): &(usize, &(String, &RawValue))| members.iter().take(*i).any(|m| m.0 == *name);

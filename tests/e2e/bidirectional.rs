@@ -187,7 +187,7 @@ async fn the_first_message_must_name_the_model() {
 }
 
 #[tokio::test]
-async fn an_endpoint_without_http2_ends_the_call_with_no_http2() {
+async fn endpoint_without_tls_gives_no_http2() {
     let simulator = simulator_over_http1().await;
     let gateway = Gateway::builder(&simulator).start().await;
     let status = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap_err();

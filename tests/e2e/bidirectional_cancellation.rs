@@ -82,7 +82,7 @@ async fn assert_ordinary_calls_work(endpoint: &Http2Endpoint, gateway: &Gateway)
 }
 
 #[tokio::test]
-async fn cancelled_call_whose_input_waits_is_reset_and_other_calls_go_on() {
+async fn cancelled_call_with_waiting_input_is_reset() {
     let (endpoint, mut events) = endpoint().await;
     let gateway = endpoint.gateway().start().await;
     for _ in 0..3 {
@@ -97,7 +97,7 @@ async fn cancelled_call_whose_input_waits_is_reset_and_other_calls_go_on() {
 }
 
 #[tokio::test]
-async fn expired_call_whose_input_waits_is_reset_and_other_calls_go_on() {
+async fn expired_call_with_waiting_input_is_reset() {
     let (endpoint, mut events) = endpoint().await;
     let gateway = endpoint.gateway().start().await;
     for _ in 0..2 {

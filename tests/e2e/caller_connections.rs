@@ -180,6 +180,6 @@ async fn a_request_that_does_not_arrive_in_time_is_rejected() {
     let request = raw::post(&gateway, "Converse").body(()).unwrap();
     let (response, mut body) = sender.send_request(request, false).unwrap();
     body.send_data(raw::framed(0, 1000, b"half"), false).unwrap();
-    let status = raw::ended(response.await.unwrap()).await.status;
+    let status = raw::read_response(response.await.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "REQUEST_BODY_TIMEOUT"));
 }

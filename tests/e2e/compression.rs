@@ -20,7 +20,7 @@ async fn first_flag(response: http::Response<RecvStream>) -> u8 {
 }
 
 async fn call(gateway: &Gateway, rpc: &str, encodings: &str, message: &[u8]) -> u8 {
-    first_flag(raw::raw(gateway, &raw::path(rpc), &[("grpc-accept-encoding", encodings)], message).await).await
+    first_flag(raw::send_message(gateway, &raw::path(rpc), &[("grpc-accept-encoding", encodings)], message).await).await
 }
 
 #[tokio::test]

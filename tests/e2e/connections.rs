@@ -330,7 +330,7 @@ async fn a_proxy_is_used_by_connect_unless_no_proxy_names_the_host() {
 }
 
 #[tokio::test]
-async fn an_https_endpoint_without_http2_ends_a_bidirectional_stream_at_once() {
+async fn https_endpoint_without_http2_gives_no_http2_at_once() {
     let limits = Limits { alpn: b"http/1.1", streams: 1 };
     let endpoint = Http2Endpoint::start_with(limits, |_| async {}).await;
     let gateway = endpoint.gateway().start().await;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use prost::Message as _;
 use tonic::{Code, Request};
 
-use crate::fixture::raw::{self, with_timeout};
+use crate::fixture::raw::{self, call_with_timeout};
 use crate::fixture::*;
 
 #[tokio::test]
 async fn a_unary_call_ends_at_the_deadline_on_both_sides() {
     let (simulator, gateway, _) = started().await;
-    let status = with_timeout(&gateway, "Converse", "100m", &converse("fault.stall", "Hi")).await.status;
+    let status = call_with_timeout(&gateway, "Converse", "100m", &converse("fault.stall", "Hi")).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
     assert_eq!((info(&status, "phase").as_str(), info(&status, "attempts").as_str()), ("request", "1"));
     simulator.open_requests().wait_for(|open| *open == 0).await.unwrap();
@@ -22,10 +22,13 @@ async fn a_unary_call_ends_at_the_deadline_on_both_sides() {
 async fn a_stream_ends_at_the_deadline_on_both_sides() {
     let (simulator, gateway, _) = started().await;
     let request = converse_stream("fault.stall.after.3", "Hi");
-    let ended = with_timeout(&gateway, "ConverseStream", "500m", &request).await;
-    assert_eq!((ended.status.code(), reason(&ended.status).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+    let response = call_with_timeout(&gateway, "ConverseStream", "500m", &request).await;
     assert_eq!(
-        (ended.messages, info(&ended.status, "phase").as_str(), info(&ended.status, "events").as_str()),
+        (response.status.code(), reason(&response.status).as_str()),
+        (Code::DeadlineExceeded, "DEADLINE_EXCEEDED")
+    );
+    assert_eq!(
+        (response.messages, info(&response.status, "phase").as_str(), info(&response.status, "events").as_str()),
         (3, "stream", "3")
     );
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
@@ -37,9 +40,9 @@ async fn an_expired_deadline_is_never_reported_as_cancelled() {
     let (_simulator, gateway, _) = started().await;
     let request = converse("fault.stall", "Hi");
     let timeouts: Vec<_> = (0..100).map(|i| format!("{}u", 1000 + i * 97)).collect();
-    let calls = timeouts.iter().map(|timeout| with_timeout(&gateway, "Converse", timeout, &request));
-    for ended in futures::future::join_all(calls).await {
-        assert_eq!(reason(&ended.status), "DEADLINE_EXCEEDED", "{:?}", ended.status);
+    let calls = timeouts.iter().map(|timeout| call_with_timeout(&gateway, "Converse", timeout, &request));
+    for response in futures::future::join_all(calls).await {
+        assert_eq!(reason(&response.status), "DEADLINE_EXCEEDED", "{:?}", response.status);
     }
 }
 
@@ -48,7 +51,7 @@ async fn waiting_for_a_retry_never_passes_the_deadline() {
     let (simulator, gateway, _) = started().await;
     // Bedrock's Retry-After is 10 s and the caller's deadline is 5 s. Waiting is useless, so the call fails at once.
     let request = converse("fault.retry-after.10", "Hi");
-    let status = with_timeout(&gateway, "Converse", "5S", &request).await.status;
+    let status = call_with_timeout(&gateway, "Converse", "5S", &request).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "THROTTLING"));
     assert_eq!(simulator.requests().len(), 1);
 }
@@ -57,7 +60,7 @@ async fn waiting_for_a_retry_never_passes_the_deadline() {
 async fn a_malformed_timeout_is_rejected() {
     let (simulator, gateway, _) = started().await;
     for malformed in ["soon", "1", "S", "123456789S", "1x"] {
-        let status = with_timeout(&gateway, "Converse", malformed, &converse("demo.model", "Hi")).await.status;
+        let status = call_with_timeout(&gateway, "Converse", malformed, &converse("demo.model", "Hi")).await.status;
         assert_eq!(
             (status.code(), reason(&status).as_str()),
             (Code::InvalidArgument, "MALFORMED_TIMEOUT"),
@@ -71,8 +74,8 @@ async fn a_malformed_timeout_is_rejected() {
 #[tokio::test]
 async fn a_very_long_deadline_never_expires() {
     let (_simulator, gateway, mut client) = started().await;
-    let ended = with_timeout(&gateway, "Converse", "99999999H", &converse("demo.model", "Hi")).await;
-    assert_eq!(ended.status.code(), Code::Ok);
+    let response = call_with_timeout(&gateway, "Converse", "99999999H", &converse("demo.model", "Hi")).await;
+    assert_eq!(response.status.code(), Code::Ok);
     let mut request = Request::new(converse("demo.model", "Hi"));
     request.set_timeout(Duration::from_secs(60));
     client.converse(request).await.unwrap();
@@ -83,7 +86,8 @@ async fn the_deadline_applies_if_the_caller_does_not_read() {
     let (simulator, gateway, _) = started().await;
     let request = converse_stream("fault.stall.after.5", "Hi").encode_to_vec();
     // The client releases no capacity, and the window is too small for the first event, so the server cannot send.
-    let response = raw::raw_with_window(&gateway, "ConverseStream", &[("grpc-timeout", "300m")], &request, 1).await;
+    let response =
+        raw::send_message_with_window(&gateway, "ConverseStream", &[("grpc-timeout", "300m")], &request, 1).await;
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
     gateway.call_line(|line| line["status"] == "DEADLINE_EXCEEDED").await;
     drop(response);

@@ -208,25 +208,25 @@ fn request_count(simulator: &Simulator, operation: &str, model: &str) -> usize {
 }
 
 #[tokio::test]
-async fn every_row_holds_for_unary_calls() {
+async fn unary_calls_fail_as_each_row_says() {
     let rows = ROWS.iter().chain(HTTP_ROWS);
     check(rows, "", |model| unary(model).into(), "request", |row| row.attempts).await;
 }
 
 #[tokio::test]
-async fn every_row_holds_for_streams_before_their_headers() {
+async fn streams_that_fail_before_their_headers_fail_as_each_row_says() {
     // ModelStreamErrorException exists only inside streams.
     let rows = ROWS.iter().chain(HTTP_ROWS).filter(|row| !row.fault.contains("stream-error"));
     check(rows, "", |model| streaming(model).into(), "request", |row| row.attempts).await;
 }
 
 #[tokio::test]
-async fn every_row_holds_for_a_streams_first_frame_and_is_retried() {
+async fn failure_in_the_first_frame_is_what_its_row_says_and_is_retried() {
     check(ROWS.iter(), ".after.0", |model| streaming(model).into(), "first_event", |row| row.attempts).await;
 }
 
 #[tokio::test]
-async fn every_row_holds_after_events_and_is_not_retried() {
+async fn failure_after_events_is_what_its_row_says_and_is_not_retried() {
     check(ROWS.iter(), ".after.3", |model| streaming(model).into(), "stream", |_| 1).await;
 }
 

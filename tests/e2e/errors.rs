@@ -191,7 +191,7 @@ async fn long_values_of_the_caller_do_not_make_trailers_large() {
     let status = client.converse(converse("demo.model", "Hi")).await.unwrap_err();
     assert!(!status.message().is_empty() && status.details().len() < 6000, "{}", status.details().len());
     let path = format!("/bedrock.runtime.v1.BedrockRuntimeService/{}", "M".repeat(9000));
-    let status = raw::ended(raw::raw(&gateway, &path, &[], b"").await).await.status;
+    let status = raw::read_response(raw::send_message(&gateway, &path, &[], b"").await).await.status;
     assert_eq!((status.code(), info(&status, "operation").as_str()), (Code::Unimplemented, "_OTHER"));
 }
 

@@ -64,7 +64,7 @@ async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_bu
     }
     expect_healthy(&mut client).await;
     for response in responses {
-        let status = raw::ended(response.await.unwrap()).await.status;
+        let status = raw::read_response(response.await.unwrap()).await.status;
         let reason = reason(&status);
         assert!(["MESSAGE_TOO_LARGE", "ADMISSION_BYTES"].contains(&reason.as_str()), "{reason}");
     }
@@ -94,7 +94,7 @@ async fn a_message_of_millions_of_empty_blocks_is_rejected_and_takes_little_memo
         }
     };
     let (response, ()) = tokio::join!(response, healthy);
-    let status = raw::ended(response.unwrap()).await.status;
+    let status = raw::read_response(response.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MESSAGE_TOO_LARGE"));
     assert!(status.message().contains("500000 fields"), "{}", status.message());
     let growth = resident(&gateway).saturating_sub(before);
@@ -165,7 +165,7 @@ async fn two_messages_on_a_unary_call_are_rejected() {
     let (response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
     body.send_data(raw::framed(0, message.len(), &message), false).unwrap();
     body.send_data(raw::framed(0, message.len(), &message), true).unwrap();
-    let status = raw::ended(response.await.unwrap()).await.status;
+    let status = raw::read_response(response.await.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"));
     expect_healthy(&mut client).await;
 }
@@ -197,7 +197,7 @@ async fn requests_that_are_not_grpc_get_an_http_status() {
     let without_te = http::Request::post(&uri).header("content-type", "application/grpc").body(()).unwrap();
     let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
     let (response, _) = sender.send_request(without_te, true).unwrap();
-    let status = raw::ended(response.await.unwrap()).await.status;
+    let status = raw::read_response(response.await.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"));
 }
 
@@ -211,7 +211,7 @@ async fn a_request_that_is_half_sent_does_not_delay_the_shutdown() {
     expect_healthy(&mut other).await;
     drop(other);
     gateway.terminate();
-    let status = raw::ended(response.await.unwrap()).await.status;
+    let status = raw::read_response(response.await.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "DRAINING"));
     let ended = tokio::time::timeout(Duration::from_secs(10), gateway.process.wait()).await;
     assert!(ended.expect("the gateway waits for the grace period").unwrap().success());

@@ -165,7 +165,7 @@ async fn service_name_of_the_operator_wins_over_the_default() {
 #[tokio::test]
 async fn path_that_the_schema_does_not_have_is_not_a_span_name() {
     let (_simulator, collector, gateway) = traced().await;
-    raw::ended(raw::raw(&gateway, "/bedrock.anything/anything", &[], b"").await).await;
+    raw::read_response(raw::send_message(&gateway, "/bedrock.anything/anything", &[], b"").await).await;
     let span = collector.span(|_| true).await;
     assert_eq!((span.name.as_str(), attribute(&span.attributes, "rpc.method").as_str()), ("_OTHER", "_OTHER"));
     assert_eq!(gateway.call_line(|_| true).await["rpc"], "_OTHER");

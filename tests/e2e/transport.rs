@@ -18,7 +18,7 @@ async fn an_early_failure_is_one_headers_frame_with_end_stream() {
     let (_simulator, gateway, _) = started().await;
     for fault in ["fault.validation", "fault.throttling-daily", "fault.validation.after.0", "fault.model-timeout"] {
         let request = converse_stream(fault, "Hi").encode_to_vec();
-        let response = raw::raw(&gateway, &raw::path("ConverseStream"), &[], &request).await;
+        let response = raw::send_message(&gateway, &raw::path("ConverseStream"), &[], &request).await;
         assert!(response.body().is_end_stream(), "{fault}: headers did not end the stream");
         let headers = response.headers();
         assert!(headers.contains_key("grpc-status") && headers.contains_key("grpc-status-details-bin"), "{headers:?}");
@@ -31,14 +31,18 @@ async fn an_early_failure_is_one_headers_frame_with_end_stream() {
 #[tokio::test]
 async fn a_success_starts_with_headers_that_do_not_end_the_stream() {
     let (_simulator, gateway, _) = started().await;
-    let response =
-        raw::raw(&gateway, &raw::path("ConverseStream"), &[], &converse_stream("demo.model", "Hi").encode_to_vec())
-            .await;
+    let response = raw::send_message(
+        &gateway,
+        &raw::path("ConverseStream"),
+        &[],
+        &converse_stream("demo.model", "Hi").encode_to_vec(),
+    )
+    .await;
     assert!(!response.body().is_end_stream());
     assert!(!response.headers().contains_key("grpc-status"));
-    let ended = raw::ended(response).await;
-    assert_eq!(ended.status.code(), Code::Ok);
-    assert!(ended.messages > 10);
+    let response = raw::read_response(response).await;
+    assert_eq!(response.status.code(), Code::Ok);
+    assert!(response.messages > 10);
 }
 
 #[tokio::test]
@@ -57,7 +61,7 @@ async fn statuses_of_tonic_get_details() {
         ("/bedrock.runtime.v2.NoSuchService/Converse", b"", Code::Unimplemented, "UNIMPLEMENTED"),
         ("/some.other.Service/Method", b"", Code::Unimplemented, "UNIMPLEMENTED"),
     ] {
-        let status = raw::ended(raw::raw(&gateway, path, &[], message).await).await.status;
+        let status = raw::read_response(raw::send_message(&gateway, path, &[], message).await).await.status;
         assert_eq!((status.code(), crate::fixture::reason(&status).as_str()), (code, reason), "{path}");
         assert!(!status.message().is_empty(), "{path} has no message");
     }

@@ -3,7 +3,7 @@
 use prost::Message as _;
 use tonic::Code;
 
-use crate::fixture::raw::{ended, path, raw};
+use crate::fixture::raw::{path, read_response, send_message};
 use crate::fixture::*;
 
 /// `prefix`, then a field of this number that holds `value`.
@@ -33,7 +33,7 @@ async fn request_with_an_unknown_field_is_rejected_with_its_path() {
     let (simulator, gateway, _) = started().await;
     for (request, field) in newer_requests() {
         for rpc in ["Converse", "ConverseStream"] {
-            let status = ended(raw(&gateway, &path(rpc), &[], &request).await).await.status;
+            let status = read_response(send_message(&gateway, &path(rpc), &[], &request).await).await.status;
             assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "UNKNOWN_FIELD"), "{field}");
             let violation = &details(&status).bad_request().unwrap().field_violations[0].clone();
             assert_eq!(violation.field, field);
@@ -49,7 +49,10 @@ async fn request_with_an_unknown_field_is_rejected_with_its_path() {
 async fn bidirectional_message_with_an_unknown_field_is_rejected() {
     let (_simulator, gateway, _) = started().await;
     let request = with_field(Vec::new(), 99, b"later");
-    let status = ended(raw(&gateway, &path("InvokeModelWithBidirectionalStream"), &[], &request).await).await.status;
+    let status =
+        read_response(send_message(&gateway, &path("InvokeModelWithBidirectionalStream"), &[], &request).await)
+            .await
+            .status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "UNKNOWN_FIELD"));
     assert_eq!(details(&status).bad_request().unwrap().field_violations[0].field, "#99");
 }
@@ -59,7 +62,7 @@ async fn unknown_fields_are_left_out_with_ignore_unknown_fields() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--ignore-unknown-fields").start().await;
     let (request, _) = newer_requests().swap_remove(1);
-    let ended = ended(raw(&gateway, &path("Converse"), &[], &request).await).await;
-    assert_eq!((ended.status.code(), ended.messages), (Code::Ok, 1));
+    let response = read_response(send_message(&gateway, &path("Converse"), &[], &request).await).await;
+    assert_eq!((response.status.code(), response.messages), (Code::Ok, 1));
     assert_eq!(simulator.requests().len(), 1);
 }

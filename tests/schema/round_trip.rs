@@ -94,7 +94,7 @@ fn document() -> impl Strategy<Value = Value> {
 }
 
 /// Converts JSON to the message, to protobuf, and back.
-fn through<T>(value: &Value) -> Value
+fn round_trip<T>(value: &Value) -> Value
 where
     T: prost::Message + Default + json::AwsJson,
 {
@@ -110,7 +110,7 @@ macro_rules! round_trips {
             #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
             $(#[test]
             fn $test(value in value_of(&AwsModel::load("bedrock-runtime"), stringify!($message))) {
-                prop_assert_eq!(through::<$message>(&value), value);
+                prop_assert_eq!(round_trip::<$message>(&value), value);
             })*
         }
     };
@@ -118,14 +118,14 @@ macro_rules! round_trips {
 
 // Every message that is a body. (ConverseStream's request differs from Converse's only in the members of its guardrail.)
 round_trips! {
-    a_converse_request_comes_through_unchanged: ConverseRequest,
-    a_converse_stream_request_comes_through_unchanged: ConverseStreamRequest,
-    a_converse_response_comes_through_unchanged: ConverseResponse,
-    a_count_tokens_request_comes_through_unchanged: CountTokensRequest,
-    an_apply_guardrail_request_comes_through_unchanged: ApplyGuardrailRequest,
-    an_apply_guardrail_response_comes_through_unchanged: ApplyGuardrailResponse,
-    a_guardrail_checks_request_comes_through_unchanged: InvokeGuardrailChecksRequest,
-    a_guardrail_checks_response_comes_through_unchanged: InvokeGuardrailChecksResponse,
-    a_job_comes_through_unchanged: StartAsyncInvokeRequest,
-    a_list_of_jobs_comes_through_unchanged: ListAsyncInvokesResponse,
+    converse_request_is_unchanged_by_a_round_trip: ConverseRequest,
+    converse_stream_request_is_unchanged_by_a_round_trip: ConverseStreamRequest,
+    converse_response_is_unchanged_by_a_round_trip: ConverseResponse,
+    count_tokens_request_is_unchanged_by_a_round_trip: CountTokensRequest,
+    apply_guardrail_request_is_unchanged_by_a_round_trip: ApplyGuardrailRequest,
+    apply_guardrail_response_is_unchanged_by_a_round_trip: ApplyGuardrailResponse,
+    guardrail_checks_request_is_unchanged_by_a_round_trip: InvokeGuardrailChecksRequest,
+    guardrail_checks_response_is_unchanged_by_a_round_trip: InvokeGuardrailChecksResponse,
+    job_is_unchanged_by_a_round_trip: StartAsyncInvokeRequest,
+    list_of_jobs_is_unchanged_by_a_round_trip: ListAsyncInvokesResponse,
 }

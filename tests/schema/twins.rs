@@ -7,7 +7,7 @@ use crate::support::aws_json::{fill, message, pool, read};
 use crate::support::aws_model::{AwsModel, INVENTED};
 
 #[test]
-fn the_bytes_of_one_request_are_the_same_request_of_its_twin() {
+fn bytes_of_a_request_decode_as_its_twin_with_the_same_values() {
     let (pool, model) = (pool(), AwsModel::load("bedrock-runtime"));
     let twins =
         [("ConverseRequest", "ConverseStreamRequest"), ("InvokeModelRequest", "InvokeModelWithResponseStreamRequest")];
@@ -27,7 +27,7 @@ fn the_bytes_of_one_request_are_the_same_request_of_its_twin() {
 }
 
 #[test]
-fn a_field_of_both_twins_has_one_number_and_one_type() {
+fn field_of_both_twins_has_the_same_number_and_type() {
     let pool = pool();
     let twins = [
         ("ConverseRequest", "ConverseStreamRequest"),

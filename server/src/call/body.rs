@@ -15,7 +15,7 @@ use super::deadline::Deadline;
 use super::lifecycle::CancelledOnDrop;
 use super::load_report::LoadReporter;
 use super::panic_guard::catch_panic;
-use super::response::{is_made_by_tonic, to_trailers, trailers_only_response};
+use super::response::{is_created_by_tonic, to_trailers, trailers_only_response};
 use crate::error::Failure;
 
 /// Watches the response of a call until it ends. A response that is a status already finishes the call here.
@@ -27,7 +27,7 @@ pub(super) fn watch_body(
 ) -> http::Response<Body> {
     let call = &guard.call;
     if let Some(status) = Status::from_header_map(response.headers()) {
-        if is_made_by_tonic(&status) {
+        if is_created_by_tonic(&status) {
             // tonic also keeps the status in the extensions, with the error that caused it.
             let status = response.extensions().get::<Status>().cloned().unwrap_or(status);
             let failure = call.failure_of(status);
@@ -123,7 +123,7 @@ impl http_body::Body for CallBody {
         Poll::Ready(match ready!(polled) {
             Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
                 Ok(mut trailers) => match Status::from_header_map(&trailers) {
-                    Some(status) if is_made_by_tonic(&status) => {
+                    Some(status) if is_created_by_tonic(&status) => {
                         let failure = self.guard.call.failure_of(status);
                         self.fail(state, &failure)
                     }

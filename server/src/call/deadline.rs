@@ -29,9 +29,9 @@ pub(super) fn parse_grpc_timeout(headers: &HeaderMap) -> Result<Option<Instant>,
 pub(super) struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {
-    /// The deadline at `instant`.
-    pub(super) fn at(instant: Option<Instant>) -> Self {
-        Self(instant.map(|at| Box::pin(sleep_until(at))))
+    /// A deadline that expires at `expires_at`.
+    pub(super) fn new(expires_at: Option<Instant>) -> Self {
+        Self(expires_at.map(|at| Box::pin(sleep_until(at))))
     }
 }
 

@@ -99,7 +99,7 @@ where
         // The timer starts when the headers have arrived, and not when the returned future is polled.
         let timeout = parse_grpc_timeout(request.headers());
         let expires_at = timeout.as_ref().ok().copied().flatten();
-        let mut deadline = Deadline::at(expires_at);
+        let mut deadline = Deadline::new(expires_at);
         let (settings, shutdown) = (self.settings, self.shutdown.clone());
         let (options, invalid_options) = match parse_call_options(request.headers()) {
             Ok(options) => (options, None),

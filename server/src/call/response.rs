@@ -18,7 +18,7 @@ pub(super) fn trailers_only_response(call: &Call, failure: &Failure) -> http::Re
 }
 
 /// Whether tonic created the status. Statuses of tonic have no details, and ours always have them.
-pub(super) fn is_made_by_tonic(status: &Status) -> bool {
+pub(super) fn is_created_by_tonic(status: &Status) -> bool {
     status.code() != Code::Ok && status.details().is_empty()
 }
 

@@ -76,7 +76,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     tracing::info!(address = gateway.address(), addresses = gateway.addresses().join(","), "serving");
     let run = async {
         tokio::select! {
-            error = gateway.failed() => Err(error),
+            error = gateway.wait_for_failure() => Err(error),
             () = stop_signal() => {
                 tracing::info!(?grace, "shutting down");
                 notify_stopping();

@@ -38,11 +38,11 @@ pub(super) struct WritePolicy {
     pub(super) max_delay: Duration,
 }
 
-/// What has to happen before the data that waits is written.
+/// What must happen before the waiting data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
-    /// Nothing is waited for.
-    No,
+enum PendingWrite {
+    /// No data waits.
+    None,
     /// The connection's next turn.
     NextTurn {
         /// The turn in which the data was flushed.
@@ -57,7 +57,7 @@ pub(super) struct CoalescingSocket<S> {
     socket: S,
     policy: WritePolicy,
     data: BytesMut,
-    held: Held,
+    pending: PendingWrite,
     /// Counts the connection's turns: it tries to read once in each.
     turn: u64,
     last_write: Instant,
@@ -67,8 +67,8 @@ pub(super) struct CoalescingSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> CoalescingSocket<S> {
     /// Wraps an accepted socket.
     pub(super) fn new(socket: S, policy: WritePolicy) -> Self {
-        let (data, held) = (BytesMut::new(), Held::No);
-        Self { socket, policy, data, held, turn: 0, last_write: Instant::now(), timer: None }
+        let (data, pending) = (BytesMut::new(), PendingWrite::None);
+        Self { socket, policy, data, pending, turn: 0, last_write: Instant::now(), timer: None }
     }
 
     /// Writes all data that waits.
@@ -80,8 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CoalescingSocket<S> {
             }
             self.data.advance(written);
         }
-        if self.held != Held::No {
-            (self.held, self.last_write) = (Held::No, Instant::now());
+        if self.pending != PendingWrite::None {
+            (self.pending, self.last_write) = (PendingWrite::None, Instant::now());
         }
         if self.data.capacity() > KEPT_BYTES {
             self.data = BytesMut::new();
@@ -94,19 +94,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CoalescingSocket<S> {
         if self.data.len() >= WRITE_AT_ONCE_BYTES {
             return false;
         }
-        match self.held {
-            Held::No => {
-                self.held = Held::NextTurn { since: self.turn };
+        match self.pending {
+            PendingWrite::None => {
+                self.pending = PendingWrite::NextTurn { since: self.turn };
                 cx.waker().wake_by_ref();
                 true
             }
-            Held::NextTurn { since } if since == self.turn => true,
-            Held::NextTurn { .. } => {
+            PendingWrite::NextTurn { since } if since == self.turn => true,
+            PendingWrite::NextTurn { .. } => {
                 let now = Instant::now();
                 let is_busy = self.policy.running.len() >= MANY_CALLS && now < self.last_write + self.policy.max_delay;
                 is_busy && self.wait_for_tick(cx, now)
             }
-            Held::Timer => self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_pending()),
+            PendingWrite::Timer => self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_pending()),
         }
     }
 
@@ -115,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CoalescingSocket<S> {
         let delay = self.policy.max_delay.saturating_sub(Duration::from_millis(1));
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(now)));
         timer.as_mut().reset(now + delay + Duration::from_nanos(1));
-        self.held = Held::Timer;
+        self.pending = PendingWrite::Timer;
         timer.as_mut().poll(cx).is_pending()
     }
 }
@@ -166,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for CoalescingSocket<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.turn += 1;
         // The handshake reads without a flush in between.
-        if matches!(self.held, Held::NextTurn { since } if self.turn > since + 1)
+        if matches!(self.pending, PendingWrite::NextTurn { since } if self.turn > since + 1)
             && let Poll::Ready(Err(error)) = self.poll_drain(cx)
         {
             return Poll::Ready(Err(error));

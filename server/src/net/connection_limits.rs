@@ -136,7 +136,7 @@ mod tests {
     fn one_peer_cannot_take_the_connections_of_another() {
         let (open, limits) = (OpenConnections::default(), limits(10, 2));
         let address = |text: &str| Some(text.parse().unwrap());
-        let held: Vec<_> = (0..2).map(|_| open.admit(address("10.0.0.1"), &limits).unwrap()).collect();
+        let admitted: Vec<_> = (0..2).map(|_| open.admit(address("10.0.0.1"), &limits).unwrap()).collect();
         for same in ["10.0.0.1", "::ffff:10.0.0.1"] {
             assert_eq!(open.admit(address(same), &limits).unwrap_err(), Exceeded::ConnectionsPerPeer, "{same}");
         }
@@ -144,7 +144,7 @@ mod tests {
         assert!(open.admit(address("2001:db8::3"), &limits).is_err(), "the same /64");
         assert!(open.admit(address("2001:db8:0:1::3"), &limits).is_ok());
         assert!(open.admit(address("10.0.0.2"), &limits).is_ok());
-        drop(held);
+        drop(admitted);
         assert!(open.0.lock().unwrap().by_peer.len() == 1, "a peer without connections is forgotten");
     }
 }

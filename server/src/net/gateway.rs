@@ -157,7 +157,7 @@ impl Gateway {
     }
 
     /// Waits until the server fails by itself, and returns why.
-    pub(crate) async fn failed(&mut self) -> GatewayError {
+    pub(crate) async fn wait_for_failure(&mut self) -> GatewayError {
         match (&mut self.server).await {
             Ok(()) => GatewayError::ListenerClosed,
             Err(error) => error.into(),

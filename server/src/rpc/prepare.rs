@@ -58,7 +58,7 @@ pub(super) fn resolve_target(
         record.context.model_id = model_id.map(str::to_owned);
         record.context.resource = resource.map(|(kind, id)| (kind, id.to_owned()));
     });
-    call.spans().start_model(gen_ai_operation, model_id, span_attributes);
+    call.spans().start_model_span(gen_ai_operation, model_id, span_attributes);
     upstream.target(subject)
 }
 

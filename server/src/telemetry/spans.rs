@@ -49,7 +49,7 @@ impl CallSpans {
 
     /// Starts the CLIENT span `{operation} {model}`. `attributes` returns the parameters of the request. They
     /// never include the prompt.
-    pub(crate) fn start_model(
+    pub(crate) fn start_model_span(
         &self,
         operation: &'static str,
         model_id: Option<&str>,

@@ -109,36 +109,36 @@ async fn run(cli: Cli) -> Result<()> {
     let started = std::time::Instant::now();
     let has = |row| cli.only.is_empty() || cli.only.contains(&row);
     let mut report = Report::default();
-    report.begin();
+    report.print_header();
     for (row, name, workload, target) in [
         (Row::Unary, "CPU per unary call", Workload::UNARY, 0.5),
         (Row::Burst, "CPU per event, 204 events at once", Workload::BURST, 0.5),
         (Row::Paced, "CPU per event, 500 streams, an event every 20 ms", Workload::PACED, 1.0),
     ] {
         if has(row) {
-            report.cpu(name, measure::cpu(&place, workload).await?, target);
+            report.add_cpu(name, measure::cpu(&place, workload).await?, target);
         }
     }
     if has(Row::Gzip) {
-        report.gzip(measure::gzip(&place).await?);
+        report.add_gzip(measure::gzip(&place).await?);
     }
     if has(Row::Slow) {
-        report.slow_calls(measure::slow_calls(&place).await?);
+        report.add_slow_calls(measure::slow_calls(&place).await?);
     }
     if has(Row::Memory) {
-        report.memory(measure::memory(&place, &[1_000, 2_500, 5_000]).await?);
+        report.add_memory(measure::memory(&place, &[1_000, 2_500, 5_000]).await?);
     }
     if has(Row::Leftovers) {
-        report.leftovers(&measure::leftovers(&place).await?);
+        report.add_leftovers(&measure::leftovers(&place).await?);
     }
     if has(Row::Latency) {
         for streams in STREAMS {
-            report.latency(measure::latency(&place, streams).await?);
+            report.add_latency(measure::latency(&place, streams).await?);
         }
     }
     println!("\nmeasured in {:.0} s", started.elapsed().as_secs_f64());
     if let Some(folder) = cli.charts {
-        report.draw(&folder)?;
+        report.draw_charts(&folder)?;
     }
     Ok(())
 }

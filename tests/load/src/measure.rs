@@ -134,7 +134,7 @@ pub(crate) async fn memory(place: &Place<'_>, counts: &[usize]) -> Result<Memory
     Workload { calls: 100, ..Workload::BURST }.run(&gateway, &warm).await?;
     let mut memory = vec![(0, gateway.usage()?.memory)];
     let (mut open, mut tasks) = (0, tokio::task::JoinSet::new());
-    let call = Arc::new(Call::grpc("ConverseStream", "held")?);
+    let call = Arc::new(Call::grpc("ConverseStream", "stalled")?);
     for &count in counts {
         let callers = Callers::connect(&gateway.address, (count - open).div_ceil(STREAMS_PER_CALLER)).await?;
         for _ in open..count {
@@ -207,7 +207,7 @@ async fn mixed(gateway: &Gateway, upstream: &Upstream, count: usize) -> Result<B
     let kinds = [
         ("ok", Call::grpc("Converse", "unary")?),
         ("ok stream", stream("burst")?),
-        ("cancelled", stream("held")?.leaving()),
+        ("cancelled", stream("stalled")?.leaving()),
         ("timed out", stream("silent")?.header("grpc-timeout", "300m")?),
         ("throttled", Call::grpc("Converse", "throttled")?),
         ("cut", stream("cut")?),

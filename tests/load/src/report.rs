@@ -24,30 +24,30 @@ fn megabytes(bytes: f64) -> String {
 }
 
 impl Report {
-    /// Prints the table's head.
-    pub(crate) fn begin(&self) {
+    /// Prints the header of the table.
+    pub(crate) fn print_header(&self) {
         row("measured", "gateway", "compared with", "ratio", "target");
         row("---", "---", "---", "---", "---");
     }
 
-    pub(crate) fn cpu(&mut self, what: &'static str, cpu: Cpu, target: f64) {
+    pub(crate) fn add_cpu(&mut self, what: &'static str, cpu: Cpu, target: f64) {
         let (ours, theirs) = (format!("{:.2} us", cpu.gateway), format!("{:.2} us, bare SDK", cpu.other));
         row(what, &ours, &theirs, &format!("{:.2}", cpu.ratio()), &format!("{target:.1}"));
         self.cpu.push((what, cpu));
     }
 
-    pub(crate) fn gzip(&self, cpu: Cpu) {
+    pub(crate) fn add_gzip(&self, cpu: Cpu) {
         let (ours, theirs) = (format!("{:.2} us", cpu.gateway), format!("{:.2} us, client without gzip", cpu.other));
         row("CPU per event, client accepts gzip", &ours, &theirs, &format!("{:.2}", cpu.ratio()), "1.1");
     }
 
-    pub(crate) fn slow_calls(&self, (took, connections): (Duration, usize)) {
+    pub(crate) fn add_slow_calls(&self, (took, connections): (Duration, usize)) {
         let seconds = format!("{:.1} s", took.as_secs_f64());
         let what = "1,000 calls of 3 s, 100 streams per connection";
         row(what, &seconds, &format!("{connections} connections"), "", "3.3 s");
     }
 
-    pub(crate) fn memory(&mut self, memory: Memory) {
+    pub(crate) fn add_memory(&mut self, memory: Memory) {
         if let (Some(&(_, idle)), Some(&(streams, most))) = (memory.first(), memory.last()) {
             let each = (most as f64 - idle as f64) / streams as f64 / 1e3;
             let all = format!("{} ({each:.1} KB per stream)", megabytes(most as f64));
@@ -57,7 +57,7 @@ impl Report {
         self.memory = memory;
     }
 
-    pub(crate) fn leftovers(&self, left: &Leftovers) {
+    pub(crate) fn add_leftovers(&self, left: &Leftovers) {
         let memory = format!("{:+.1} MB", left.memory as f64 / 1e6);
         let what = "after 10,000 mixed calls";
         row(&format!("{what}: streams, sockets"), &format!("{}, {}", left.streams, left.sockets), "", "", "0, 0");
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    pub(crate) fn latency(&mut self, (ours, direct): (Latency, Latency)) {
+    pub(crate) fn add_latency(&mut self, (ours, direct): (Latency, Latency)) {
         let Latency { streams, pace, .. } = ours;
         for (what, ours, theirs) in
             [("first event", ours.first, direct.first), ("each event", ours.event, direct.event)]
@@ -82,7 +82,7 @@ impl Report {
     }
 
     /// Writes the charts of what was measured.
-    pub(crate) fn draw(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn draw_charts(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         if !self.cpu.is_empty() {
             let names = ["unary call", "event, all at once", "event, paced"];

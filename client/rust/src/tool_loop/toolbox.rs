@@ -173,21 +173,21 @@ mod tests {
 
     #[derive(serde::Deserialize, JsonSchema)]
     #[allow(dead_code, reason = "only the schema is used")]
-    struct Trip {
+    struct TravelRequest {
         /// Where the trip starts.
-        from: Place,
-        to: Option<Place>,
+        from: Location,
+        to: Option<Location>,
     }
 
     #[derive(serde::Deserialize, JsonSchema)]
     #[allow(dead_code, reason = "only the schema is used")]
-    struct Place {
+    struct Location {
         city: String,
     }
 
     #[test]
     fn schema_of_a_type_has_descriptions_and_required_fields_and_no_references() {
-        let schema: serde_json::Value = serde_json::from_str(&input_schema::<Trip>()).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&input_schema::<TravelRequest>()).unwrap();
         assert_eq!((&schema["type"], &schema["required"]), (&"object".into(), &serde_json::json!(["from"])));
         assert_eq!(schema["properties"]["from"]["description"], "Where the trip starts.");
         assert_eq!(schema["properties"]["from"]["properties"]["city"]["type"], "string");

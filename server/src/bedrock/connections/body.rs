@@ -9,22 +9,22 @@ use super::http2::Http2Body;
 
 /// The body of a response. Dropping it before its end stops the response: over HTTP/2 the stream is reset and the
 /// connection kept, over HTTP/1.1 the connection closes.
-pub(in crate::bedrock) struct IncomingBody(Wire);
+pub(in crate::bedrock) struct IncomingBody(ProtocolBody);
 
-enum Wire {
+enum ProtocolBody {
     Http1(Box<Http1Body>),
     Http2(Http2Body),
 }
 
 impl From<Http1Body> for IncomingBody {
     fn from(body: Http1Body) -> Self {
-        Self(Wire::Http1(Box::new(body)))
+        Self(ProtocolBody::Http1(Box::new(body)))
     }
 }
 
 impl From<Http2Body> for IncomingBody {
     fn from(body: Http2Body) -> Self {
-        Self(Wire::Http2(body))
+        Self(ProtocolBody::Http2(body))
     }
 }
 
@@ -32,16 +32,16 @@ impl IncomingBody {
     /// Its length as HTTP/1.1 knows it; HTTP/2 has `content-length` alone.
     pub(in crate::bedrock) fn length(&self) -> Option<u64> {
         match &self.0 {
-            Wire::Http1(body) => body.length(),
-            Wire::Http2(_) => None,
+            ProtocolBody::Http1(body) => body.length(),
+            ProtocolBody::Http2(_) => None,
         }
     }
 
     /// The next piece as it arrives; an error when the connection or the stream breaks.
     pub(in crate::bedrock) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ()>>> {
         match &mut self.0 {
-            Wire::Http1(body) => body.poll_chunk(cx),
-            Wire::Http2(body) => body.poll_chunk(cx),
+            ProtocolBody::Http1(body) => body.poll_chunk(cx),
+            ProtocolBody::Http2(body) => body.poll_chunk(cx),
         }
     }
 }

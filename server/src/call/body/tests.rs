@@ -47,7 +47,7 @@ fn watched(deadline: Option<Duration>) -> Watched {
     let (frames, receiver) = mpsc::channel(8);
     let response = http::Response::new(Body::new(ChannelBody(receiver)));
     let guard = CancelledOnDrop::new(Arc::clone(&call), None);
-    let body = watch_body(guard, response, Deadline::at(deadline), None).into_body();
+    let body = watch_body(guard, response, Deadline::new(deadline), None).into_body();
     Watched { call, shutdown, frames, body }
 }
 

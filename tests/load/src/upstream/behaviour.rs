@@ -20,9 +20,9 @@ pub(super) enum Behaviour {
     Paced(Duration),
     /// `stamped-MS-COUNT`: so many events, each with the time when it was sent.
     Stamped(Duration, u32),
-    /// `held`: two events and no end.
-    Held,
-    /// `silent`: nothing.
+    /// `stalled`: two events, then no end.
+    Stalled,
+    /// `silent`: no response, until the gateway resets the stream.
     Silent,
     /// `throttled`: ThrottlingException.
     Throttled,
@@ -43,7 +43,7 @@ impl Behaviour {
             "burst" => Self::Burst,
             "paced" => Self::Paced(Duration::from_millis(number().into())),
             "stamped" => Self::Stamped(Duration::from_millis(number().into()), number()),
-            "held" => Self::Held,
+            "stalled" => Self::Stalled,
             "silent" => Self::Silent,
             "throttled" => Self::Throttled,
             "cut" => Self::Cut,
@@ -74,7 +74,7 @@ impl Behaviour {
             Self::Stamped(pace, count) => {
                 paced(stream(&mut respond)?, pace, number, (0..count).map(|n| payload::stamped(n, count))).await
             }
-            Self::Held => {
+            Self::Stalled => {
                 let mut body = stream(&mut respond)?;
                 body.send_data(payload::start(), false)?;
                 reset(&mut body).await
