@@ -1,6 +1,6 @@
-//! Compiles proto/ to Rust: prost's messages, tonic's services, the descriptor set for reflection, the codec that makes each
-//! message, written as JSON, Bedrock's own JSON, and a row for each operation. The lock files have the facts that .proto files
-//! cannot have.
+//! Compiles proto/ to Rust: prost's messages, tonic's services, the descriptor set for reflection, the codec that writes
+//! each message as Bedrock's JSON, and a row for each operation. The lock files have the facts that .proto files cannot
+//! have.
 
 #[path = "build/codec.rs"]
 mod codec;

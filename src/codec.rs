@@ -23,11 +23,11 @@ pub fn run_large_work_in(run: RunLargeWork) {
     let _ = RUN_LARGE_WORK.set(run);
 }
 
-/// Size of the first buffer of an encoder and of a decoder. tonic's default of 8 KiB is half of the memory that an open stream
-/// takes, and an event or a small request has some hundred bytes. Buffers grow with larger messages.
+/// Size of the first buffer of an encoder and of a decoder. tonic's default of 8 KiB is half of the memory that an open
+/// stream takes, and an event or a small request has a few hundred bytes. Buffers grow with larger messages.
 const BUFFER_BYTES: usize = 1024;
 
-/// Bytes of encoded messages from which tonic stops gathering the messages that are ready. tonic's default.
+/// tonic sends the messages that it has gathered when they have this number of bytes. tonic's default.
 const YIELD_BYTES: usize = 32 * 1024;
 
 fn buffers() -> BufferSettings {

@@ -16,7 +16,7 @@ pub mod json;
 pub mod operation;
 pub mod wire;
 
-/// `bedrock.control`: what may be called.
+/// `bedrock.control`: the models that can be called.
 pub mod control {
     /// Version 1: messages, the client and server of `BedrockService`.
     #[allow(

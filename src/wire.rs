@@ -344,7 +344,8 @@ mod tests {
         let mut deepest = list(Vec::new());
         for _ in 0..60 {
             let encoded = request(deepest.clone()).encode_to_vec();
-            // What passes can be decoded, so that the error is always the clear one.
+            // A message that passes the check can be decoded. So the caller gets the clear error of the check, and not that
+            // of prost.
             match check(&encoded, LIMITS) {
                 Ok(_) => assert!(ConverseRequest::decode(encoded.as_slice()).is_ok()),
                 Err(error) => return assert_eq!(error, InvalidRequest::TooDeep),

@@ -31,7 +31,7 @@ type Error struct {
 	RequestID string
 	// FieldViolations are the fields of the request that are wrong, by their JSON names.
 	FieldViolations []*errdetails.BadRequest_FieldViolation
-	// QuotaViolations are the limits that the call met.
+	// QuotaViolations are the limits that the call exceeded.
 	QuotaViolations []*errdetails.QuotaFailure_Violation
 
 	cause error
@@ -90,7 +90,7 @@ func (e *Error) apply(detail any) {
 	}
 }
 
-// applyPushback obeys the server's word: a negative or malformed pushback forbids a retry.
+// applyPushback applies the server's decision: a negative or malformed pushback forbids a retry.
 // https://github.com/grpc/proposal/blob/master/A6-client-retries.md
 func (e *Error) applyPushback(pushback string) {
 	if pushback == "" {

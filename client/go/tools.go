@@ -53,7 +53,7 @@ func NewTool[In any](name, description string, run func(context.Context, In) (an
 		}}, nil
 }
 
-// ToolLoop runs tools until the model stops. The zero values of its fields are sane.
+// ToolLoop runs tools until the model stops. The zero values of its fields are good defaults.
 type ToolLoop struct {
 	Tools []Tool
 	// MaxTurns is how often the model may respond; DefaultMaxTurns if 0.
@@ -76,7 +76,7 @@ type ToolLoopResult struct {
 	Turns int
 }
 
-// TurnLimitError says that the model still requested tools after the last turn. Messages is the transcript up to there.
+// TurnLimitError says that the model still requested tools after the last turn. Messages is the transcript up to that point.
 type TurnLimitError struct {
 	Turns    int
 	Messages []*bedrockv1.Message

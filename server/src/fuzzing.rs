@@ -1,5 +1,5 @@
-//! Readers of bytes that others send, each with what must hold for any input. `fuzz/` runs them under libFuzzer with the
-//! feature `fuzzing`; the tests below run them on changed seeds with every `cargo test`.
+//! Functions that read bytes from outside, each with a property that must hold for any input. `fuzz/` runs them under
+//! libFuzzer with the feature `fuzzing`; the tests below run them on changed seeds with every `cargo test`.
 //!
 //! A function panics when its property does not hold: that is how libFuzzer finds an input.
 #![allow(clippy::panic, clippy::missing_panics_doc, reason = "a property that does not hold panics")]
@@ -15,7 +15,8 @@ use crate::error::{Exception, redact_message};
 /// Largest frame that the targets accept. It is small, so that inputs reach the limit.
 const MAX_FRAME_BYTES: usize = 64 * 1024;
 
-/// Event-stream frames. A stream reads the same in one chunk as in chunks of any size, which the first byte sets.
+/// Event-stream frames. Reading a stream in one chunk and in small chunks gives the same result. The first byte is the size
+/// of the chunks.
 pub fn event_stream(data: &[u8]) {
     let Some((&size, stream)) = data.split_first() else { return };
     let whole = read_frames(stream, stream.len().max(1));
@@ -43,7 +44,7 @@ fn read_frames(stream: &[u8], size: usize) -> (Vec<TypedPayload>, bool) {
     (frames, false)
 }
 
-/// The JSON of a complete response. What can be read can be written, and reads as the same message again.
+/// The JSON of a complete response. A response that can be read can be written, and reading it again gives the same message.
 pub fn response(data: &[u8]) {
     if let Ok(message) = json::decode::<ConverseResponse>(data, |_| {})
         && let Ok(written) = json::encode(&message, data.len())
@@ -65,8 +66,8 @@ pub fn event(data: &[u8]) {
     }
 }
 
-/// Redaction of Bedrock's messages. A message without an ARN and without an account id stays as it is, and an ARN's account never
-/// stays.
+/// Redaction of Bedrock's messages. A message without an ARN and without an account id is not changed. An account id in an
+/// ARN never remains.
 pub fn redaction(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let redacted = redact_message(&text);
@@ -89,7 +90,7 @@ pub fn error_body(data: &[u8]) {
     assert!(exception.name.as_deref().is_none_or(is_name), "{:?}", exception.name);
 }
 
-/// The header `grpc-timeout`. What is accepted is up to eight digits and a unit.
+/// The header `grpc-timeout`. An accepted value has up to eight digits and a unit.
 pub fn timeout(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Some(timeout) = grpc_timeout::parse(&text) {

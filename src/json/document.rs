@@ -129,7 +129,8 @@ impl AwsJson for Value {
 /// 2^63: integral doubles below it fit an i64.
 const I64_RANGE: f64 = 9_223_372_036_854_775_808.0;
 
-/// A double does not say that it is an integer. A JSON schema with `"minimum": 3.0` is not what its author wrote.
+/// A double does not show whether it was an integer. It is written as one, because a JSON schema with `"minimum": 3.0` is
+/// not what its author wrote.
 #[allow(clippy::cast_possible_truncation, reason = "the range is checked")]
 fn write_number<S: Serializer>(n: f64, serializer: S) -> Result<S::Ok, S::Error> {
     if n.fract() == 0.0 && n.abs() < I64_RANGE {

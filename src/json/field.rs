@@ -29,7 +29,7 @@ impl<T: AwsJson> Field for Option<T> {
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            // Not by serde's own Option: its `serialize_some` loses the path of an error.
+            // serde's implementation for Option is not used: its `serialize_some` loses the path of an error.
             Some(value) => value.write(serializer),
             None => serializer.serialize_none(),
         }

@@ -60,8 +60,8 @@ pub(crate) fn read<'de, T: Structure, D: Deserializer<'de>>(
     deserializer.deserialize_map(StructureVisitor(reader, PhantomData))
 }
 
-/// The name of an event's padding. The padding is a random run of letters against traffic analysis, and not a member of the
-/// event.
+/// The name of an event's padding. Bedrock adds it against traffic analysis: a random run of letters. It is not a member of
+/// the event.
 const PADDING: &str = "p";
 
 struct StructureVisitor<'a, T>(&'a mut Reader, PhantomData<T>);

@@ -14,7 +14,7 @@ use super::{AwsJson, Reader};
 
 impl AwsJson for Timestamp {
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The Display of a Timestamp takes any number of nanoseconds. RFC 3339 allows less than a second of them.
+        // Display writes any number of nanoseconds, but RFC 3339 allows less than a second.
         if !(0..NANOS_PER_SECOND).contains(&self.nanos) {
             return reject(serializer, "nanos must be 0 to 999,999,999");
         }

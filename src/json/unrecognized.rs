@@ -15,7 +15,7 @@ use crate::r#type::v1::Document;
 pub(super) struct Members(String);
 
 impl Members {
-    /// Reads the value of the unknown member `name`. A null is no member.
+    /// Reads the value of the unknown member `name`. A member that is null is skipped.
     pub(super) fn read<'de, A: MapAccess<'de>>(
         &mut self,
         name: &str,
@@ -52,7 +52,7 @@ impl Members {
 /// `{"name": value}`, the value word for word.
 pub(super) fn one_member(name: &str, value: &RawValue) -> Document {
     let mut members = Members::default();
-    // A Value writes a string as JSON without a way to fail.
+    // Writing a string through a Value cannot fail.
     members.push(&serde_json::Value::from(name).to_string(), value.get());
     members.into_document().unwrap_or_default()
 }
@@ -80,7 +80,7 @@ pub(super) fn write_members<M: SerializeMap>(
     members.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 
-/// Adds the one member of `document`, which stands in a union's place.
+/// Adds the one member of `document`, which is the value of a union.
 pub(super) fn write_one_member<M: SerializeMap>(document: &Document, map: &mut M) -> Result<(), M::Error> {
     match parse(document) {
         Ok(members) if members.len() != 1 => reject(map, "a union has one member; this object must have exactly one"),

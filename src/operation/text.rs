@@ -21,7 +21,8 @@ pub enum TimestampForm {
 
 /// A field that can be in a path, a query or a header.
 pub trait BoundField {
-    /// Calls `visit` with the rest of the name (of a map's entry; else empty) and each value as text.
+    /// Calls `visit` with each value as text, and with the rest of its name: the key of a map's entry, otherwise an empty
+    /// text.
     ///
     /// # Errors
     /// What is wrong with the value, without the value.

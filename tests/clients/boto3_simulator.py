@@ -3,7 +3,7 @@
 
     python tests/clients/boto3_simulator.py http://127.0.0.1:8099
 
-Prints one line a check; the exit code is 1 if any failed. Needs boto3 and nothing else: no AWS account, no network.
+Prints one line for each check; the exit code is 1 if any failed. Needs boto3 and nothing else: no AWS account, no network.
 """
 
 import base64

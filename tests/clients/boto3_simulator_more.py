@@ -4,7 +4,7 @@
     python tests/clients/boto3_simulator_more.py http://127.0.0.1:8099
 
 For an endpoint with TLS: https://localhost:PORT, and AWS_CA_BUNDLE=FILE with the certificate of its authority.
-Prints one line a check; the exit code is 1 if any failed. Needs boto3 and nothing else: no AWS account, no network.
+Prints one line for each check; the exit code is 1 if any failed. Needs boto3 and nothing else: no AWS account, no network.
 """
 
 import sys

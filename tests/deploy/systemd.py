@@ -3,7 +3,7 @@
 
     python tests/deploy/systemd.py
 
-This test takes systemd's part. Needs grpcio, grpcio-tools and a built binary.
+This test plays the role of systemd. Needs grpcio, grpcio-tools and a built binary.
 """
 
 import contextlib
@@ -87,8 +87,7 @@ def listening(family=socket.AF_INET, address=("127.0.0.1", 0)):
 
 
 def converse(target):
-    # The path of a socket is no valid :authority, which Python's gRPC would send.
-    with grpc.insecure_channel(target, options=[("grpc.default_authority", "localhost")]) as channel:
+    with grpc.insecure_channel(target) as channel:
         message = v1.Message(role="user", content=[v1.ContentBlock(text="Hello")])
         return v1.Stub(channel).Converse(v1.ConverseRequest(model_id=MODEL, messages=[message]), timeout=30)
 
@@ -106,7 +105,7 @@ def the_watchdog_hears_of_it_in_half_of_its_time():
         started = time.monotonic()
         for _ in range(4):
             service.messages_until("WATCHDOG=1")
-        # A busy machine may be late by as much again.
+        # On a busy machine it may take twice as long.
         assert time.monotonic() - started < 4 * WATCHDOG_SECONDS
 
 

@@ -1,6 +1,6 @@
 """Prints deploy/ecs/task-definition.json as a CloudFormation template, so that cfn-lint can check it.
 
-The same object has camelCase keys in ECS's own API and PascalCase keys in CloudFormation. Keys of free maps stay.
+The same object has camelCase keys in ECS's own API and PascalCase keys in CloudFormation. Keys that people choose are not changed.
 """
 
 import json

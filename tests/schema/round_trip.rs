@@ -34,7 +34,7 @@ fn value_of(model: &AwsModel, shape: &str) -> BoxedStrategy<Value> {
             let invented = (Just(INVENTED.to_owned()), proptest::bool::weighted(0.2).boxed(), document().boxed());
             let some: Vec<_> = some.chain([invented]).collect();
             some.prop_map(|members| {
-                // A null is no member, known or not.
+                // A member that is null counts as absent, whether it is known or not.
                 let set = members.into_iter().filter(|(_, is_set, value)| *is_set && !value.is_null());
                 Value::Object(
                     set.map(|(name, _, value)| (name, value)).filter(|(_, v)| !is_empty_collection(v)).collect(),

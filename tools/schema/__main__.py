@@ -48,7 +48,7 @@ def find_model(arguments: argparse.Namespace) -> tuple[pathlib.Path | None, str]
 
 
 def run_check(files: dict[pathlib.Path, str], root: pathlib.Path) -> list[str]:
-    """The files whose text is another one."""
+    """The files whose text would change."""
     return [str(p.relative_to(root)) for p, text in files.items() if not p.exists() or p.read_text() != text]
 
 

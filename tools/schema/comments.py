@@ -50,7 +50,7 @@ class Comments:
         return self._written(message.name, "member") or ONEOF
 
     def unused(self) -> list[str]:
-        """Keys of the docs file that name nothing."""
+        """Keys of the docs file that no message and no member has."""
         found = []
         for table, keys in self.docs.items():
             message = self.lock.messages.get(table)

@@ -9,7 +9,7 @@ WRITTEN_TIMESTAMP = "timestamp.iso8601"
 
 
 def check(lock: Lock) -> list[str]:
-    """What is wrong with a lock in itself."""
+    """The mistakes within one lock."""
     wrong = []
     for message in lock.messages.values():
         wrong += _numbers(message) + _names(message) + _types(lock, message)
@@ -93,7 +93,7 @@ def _timestamps_of_requests(lock: Lock) -> list[str]:
 
 
 def compare_with_release(released: Lock, lock: Lock) -> list[str]:
-    """What of the last release has changed or is gone. Nothing may."""
+    """What has changed or was removed since the last release. Nothing may."""
     wrong = []
     for name, operation in released.operations.items():
         now = lock.operations.get(name)

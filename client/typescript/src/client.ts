@@ -1,4 +1,4 @@
-/** The client, over any transport of Connect. `connect` of `./node.js` or `./web.js` makes one with sane defaults. */
+/** The client, over any transport of Connect. `connect` of `./node.js` or `./web.js` makes one with good defaults. */
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   Code,

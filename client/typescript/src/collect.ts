@@ -20,7 +20,7 @@ import {
 } from "./gen/runtime.js";
 
 /**
- * Feed it every event with `add`, then take `response`. Blocks without content are left out, because models reject an empty
+ * Add every event with `add`, then read `response`. Blocks without content are left out, because models reject an empty
  * text block in the next turn.
  */
 export class Collector {
@@ -236,7 +236,7 @@ function joinBytes(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   return joined;
 }
 
-/** An object without its undefined members, which protobuf would take for set ones. */
+/** An object without its undefined members, which protobuf would treat as set. */
 function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
 }

@@ -1,4 +1,4 @@
-/** One error for everything that a call can fail with. */
+/** The error of every failed call. */
 import { Code, ConnectError } from "@connectrpc/connect";
 
 import {
@@ -16,7 +16,7 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** A limit that the call met. */
+/** A limit that the call exceeded. */
 export interface QuotaViolation {
   readonly subject: string;
   readonly description: string;
@@ -60,7 +60,7 @@ export class BedrockError extends Error {
       .flatMap((detail) => detail.violations.map(({ subject, description }) => ({ subject, description })));
   }
 
-  /** The error of a call, whatever was thrown. */
+  /** The error of a call, from any thrown value. */
   static from(error: unknown, headers?: Headers): BedrockError {
     return error instanceof BedrockError ? error : new BedrockError(ConnectError.from(error), headers);
   }
@@ -89,7 +89,7 @@ export class TurnLimitError<Message> extends Error {
 
   constructor(
     readonly turns: number,
-    /** The transcript up to there. */
+    /** The transcript up to that point. */
     readonly messages: Message[],
   ) {
     super(`the model still requests tools after ${turns} responses`);

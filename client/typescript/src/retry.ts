@@ -73,7 +73,7 @@ class RetryBudget {
   }
 }
 
-/** Tells the gateway that this is a retry: it then sends one request only, so that attempts do not multiply (gRFC A6). */
+/** Marks the call as a retry. The gateway then sends only one request, so that attempts do not multiply (gRFC A6). */
 function withAttempts<R extends { readonly header: Headers }>(request: R, previousAttempts: number): R {
   if (previousAttempts > 0) request.header.set("grpc-previous-rpc-attempts", String(previousAttempts));
   return request;

@@ -19,8 +19,8 @@ const SMALL_SHARE: usize = 8;
 /// The unit of a charge. A semaphore counts permits, and a coarser unit keeps their number small.
 const BYTES_PER_PERMIT: usize = 1024;
 
-/// Maximum time that a message waits for room. A healthy request is sent to Bedrock within milliseconds, so room that does
-/// not appear within this time is not about to.
+/// Maximum time that a message waits for room. Requests are normally sent to Bedrock within milliseconds. If there is no
+/// room after this time, a longer wait does not help.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// The budget. Clones share it.
@@ -28,7 +28,7 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(2);
 pub(crate) struct ByteBudget {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
-    /// Permits of `large`: no message may need more.
+    /// The number of permits of `large`. A message needs at most this many.
     large_permits: u32,
 }
 

@@ -1,9 +1,9 @@
-//! Rejects new calls when the process itself is late.
+//! Rejects new calls when the process is overloaded.
 //!
-//! The signal is how late the runtime runs a timer: with more work than the processors can do, tasks wait in the run queue, and
-//! so does the timer. The duration of a call is no signal, because it is the model's. Beyond the target delay a growing share
-//! of new calls is rejected at once, so that the accepted ones keep their latency. Calls whose deadline is too near to be met
-//! are rejected first.
+//! It measures how late the runtime runs a timer. If there is more work than the processors can do, tasks wait in the run
+//! queue, and so does the timer. The duration of a call is not used, because it depends on the model. Beyond the target
+//! delay a growing share of new calls is rejected at once, so that the accepted ones keep their latency. Calls whose
+//! deadline is too near to be met are rejected first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use rand::RngExt as _;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// Time between two measurements. Short enough to follow a burst, long enough to cost nothing.
+/// Time between two measurements. It is short enough to follow a burst, and long enough to cost almost nothing.
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// The weight of the newest measurement in the average. One late timer alone is no overload: a page fault or a neighbour on
@@ -23,10 +23,10 @@ const WEIGHT: f64 = 0.2;
 /// The change of the rejected share with each measurement. From no rejection to full rejection it takes half a second.
 const STEP: f64 = 0.02;
 
-/// Maximum share of calls that is rejected. The rest keeps probing whether the overload is over.
+/// Maximum share of calls that is rejected. The other calls show when the overload has ended.
 const MAX_SHARE: f64 = 0.95;
 
-/// The scale of the share in its atomic.
+/// The share is stored as an integer: multiplied by this number.
 const SCALE: f64 = 1_000_000.0;
 
 /// Settings of overload control.
@@ -112,7 +112,7 @@ impl OverloadControl {
         Some(permit)
     }
 
-    /// Takes a measurement into account.
+    /// Updates the average delay and the share of rejected calls with a measurement.
     fn record_delay(&self, measured: Duration) {
         let state = &self.0;
         let before = Duration::from_micros(state.delay_us.load(Ordering::Relaxed));

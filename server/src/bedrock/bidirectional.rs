@@ -68,7 +68,8 @@ pub(super) async fn open(
     Ok((response.await?.map(IncomingBody::from), input))
 }
 
-/// Sends the caller's chunks as Bedrock has room for them, then the end. The response ends this task, whatever it waits for.
+/// Sends the caller's chunks as Bedrock has room for them, then the end. When the response is dropped, this task ends, even
+/// while it waits.
 async fn send_input(mut sender: SendBody, mut writer: EventWriter, input: impl Stream<Item = Bytes>) {
     let mut input = pin!(input);
     while let Some(chunk) = input.next().await {
@@ -84,7 +85,7 @@ async fn send_input(mut sender: SendBody, mut writer: EventWriter, input: impl S
 }
 
 impl EventWriter {
-    /// A writer that signs. `signature` is the request's, `time` that of the request's signature.
+    /// A writer that signs. `signature` is the signature of the request, and `time` is the time in it.
     pub(super) fn new(signer: Arc<Signer>, region: &str, signature: String, time: SystemTime) -> Self {
         let clock = StreamClock { bedrock: time, local: Instant::now() };
         Self::Signed { signer, region: region.to_owned(), last_signature: signature, clock }

@@ -18,7 +18,7 @@ pub(super) const LIMIT: usize = crate::limits::MAX_MESSAGE_BYTES / 3 * 4 + 1024 
 pub(crate) struct Body {
     incoming: IncomingBody,
     length: Option<u64>,
-    /// Sends the request's half of a stream both ways. It ends with the response.
+    /// The task that sends the input of a bidirectional stream. It ends with the response.
     _input: Option<AbortOnDropHandle<()>>,
 }
 
@@ -28,7 +28,7 @@ impl Body {
         Self { length: incoming.length().or(declared), incoming, _input: None }
     }
 
-    /// Ends `input` with this body.
+    /// Adds the task that sends the input. The task ends when this body is dropped.
     pub(super) fn with_input(self, input: AbortOnDropHandle<()>) -> Self {
         Self { _input: Some(input), ..self }
     }

@@ -67,7 +67,7 @@ fn read(frame: &event_stream::Frame) -> Result<Frame, Failure> {
         Some("exception") => {
             Err(Failure::Exception(Exception::parse(frame.header(":exception-type"), frame.payload())))
         }
-        // Unmodelled errors carry no payload but name themselves in headers.
+        // An error that AWS's model does not have has no payload. Its name and message are in headers.
         Some("error") => {
             let mut exception = Exception::parse(frame.header(":error-code"), &[]);
             exception.message = frame.header(":error-message").unwrap_or_default().to_owned();

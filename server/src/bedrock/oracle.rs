@@ -46,7 +46,7 @@ use super::signing::Signer;
 /// An hour in 2026.
 const TIME: u64 = 1_790_000_000;
 
-/// Ids as callers write them, and as they should not.
+/// Model ids: ordinary ones, and ones with characters that must be encoded.
 const IDS: &[&str] = &[
     "amazon.nova-lite-v1:0",
     "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -97,7 +97,7 @@ impl HttpClient for Capture {
     }
 }
 
-/// Gives the SDK the gateway's body: its own has the members in another order.
+/// Replaces the body of the SDK's request by the gateway's, because the SDK writes the members in another order.
 #[derive(Debug)]
 struct SameBody(Option<Bytes>);
 

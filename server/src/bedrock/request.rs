@@ -25,7 +25,7 @@ const BOUND_VALUE_LIMIT: usize = 8 * 1024;
 /// The largest path with its query in bytes. The `http` crate takes no more than 65,534.
 const TARGET_LIMIT: usize = 32 * 1024;
 
-/// A request of any operation, complete but for host and signature. All attempts of a call share it.
+/// A request of any operation, complete except for the host and the signature. All attempts of a call share it.
 pub(crate) struct RequestTemplate {
     pub(super) service: &'static Service,
     method: Method,
@@ -150,7 +150,7 @@ impl Parts {
 
 /// Checks a value against the row's limits, so that it fits a header, a path and the log.
 fn check_value(binding: &'static Binding, value: &str) -> Result<(), Failure> {
-    // The limits of numbers are their values; Bedrock checks those.
+    // The limit of a number is a limit of its value, which Bedrock checks.
     let is_number = value.parse::<f64>().is_ok();
     let limit = binding.max.filter(|_| !is_number || binding.pattern.is_some());
     if let Some(limit) = limit
@@ -192,7 +192,7 @@ impl RequestTemplate {
         self.sign(endpoint, authorization, region, time).map(|(request, _)| request)
     }
 
-    /// As [`RequestTemplate::authorize`]; the signature too, or nothing with an API key.
+    /// Does the same as [`RequestTemplate::authorize`], and also returns the signature. It is empty with an API key.
     ///
     /// # Errors
     /// The same.

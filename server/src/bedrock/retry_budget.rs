@@ -11,7 +11,7 @@ use super::Target;
 /// Time over which calls and retries are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Retries per second that are allowed however few calls there are, so that a quiet target is retried at all.
+/// Retries per second that are always allowed, so that a target with few calls is retried too.
 const FLOOR: u32 = 1;
 
 /// Retries per call beyond the floor. The SDKs and linkerd use 10 to 20 %.

@@ -8,8 +8,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::Settings;
 
-/// The SDK's own client with the certificates to trust. `HTTPS_PROXY` and similar variables apply, except on the way to an
-/// endpoint of our own.
+/// The SDK's own client with the certificates to trust. `HTTPS_PROXY` and similar variables apply, except for the endpoint
+/// of the demo.
 pub(super) fn http_client(settings: &Settings) -> SharedHttpClient {
     let extra = settings.upstream_ca.iter();
     let trust = extra.fold(TrustStore::default(), |store, pem| store.with_pem_certificate(pem.clone()));

@@ -19,7 +19,7 @@ use http::header::{AUTHORIZATION, HOST, HeaderName, InvalidHeaderValue, USER_AGE
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// The name that signatures for Bedrock have in their scope, as the rows of all services say.
+/// The name of the service in the scope of signatures. The rows of all services of Bedrock have this name.
 const SERVICE: &str = "bedrock";
 
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");

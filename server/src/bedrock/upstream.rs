@@ -19,8 +19,8 @@ use super::retry_budget::RetryBudgets;
 use super::{Body, Subject, Target, bidirectional, region};
 use crate::error::{Exception, Failure};
 
-/// Where and as whom to reach Bedrock. What is not set comes from the environment, the profile and the instance, as
-/// aws-config finds it.
+/// How Bedrock is reached: the endpoint, the Region and the credentials. What is not set comes from the environment, the
+/// profile and the instance, as aws-config finds it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     /// The Region of calls whose model id names none.

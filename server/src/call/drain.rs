@@ -17,7 +17,7 @@ use crate::limits::MAX_MESSAGE_BYTES;
 /// Maximum bytes to discard. A message of this size was rejected because it is larger than [`MAX_MESSAGE_BYTES`].
 const MAX_DISCARDED_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 
-/// Maximum time. In it, an image of 10 MB arrives at 10 Mbit/s.
+/// Maximum time. An image of 10 MB arrives within it at 10 Mbit/s.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// Discards the rest of `body` in a task that ends with the body, at a bound, or when the gateway terminates. The response does

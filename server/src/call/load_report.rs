@@ -20,7 +20,8 @@ const TRAILER: &str = "endpoint-load-metrics-bin";
 /// does not smooth them.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
-/// The part of `xds.data.orca.v3.OrcaLoadReport` that a gateway of model calls can state. The numbers are the standard's.
+/// The part of `xds.data.orca.v3.OrcaLoadReport` that a gateway of model calls can state. The field numbers are those of the
+/// standard.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct OrcaLoadReport {
     /// Costs of this call: `input_tokens` and `output_tokens`.

@@ -36,7 +36,7 @@ const PREFIX_BYTES: usize = 5;
 /// per second would otherwise take a stream and memory for a long time. An upload of 32 MiB may still take hours.
 const MIN_PROGRESS_BYTES: usize = 16 * 1024;
 
-/// Requests up to this number of fields are charged by their bytes alone. An ordinary one has some hundred.
+/// Requests up to this number of fields are charged by their bytes alone. An ordinary request has a few hundred.
 const FREE_FIELDS: usize = 1_000;
 
 /// What a field takes in memory when it is decoded: about the size of a content block, which is the largest element of a list.

@@ -43,7 +43,7 @@ async fn feed_watchdog() {
 /// On SIGHUP loads credentials and profiles again. Running calls are not affected.
 async fn reload_on_hangup(upstream: &Upstream) {
     let hangup = signal(SignalKind::hangup());
-    // Not earlier: without the handler SIGHUP ends the process, and systemd may send it once the gateway is ready.
+    // systemd may send SIGHUP after this message. Without the handler, SIGHUP would end the process.
     notify(&[NotifyState::Ready]);
     let Ok(mut hangup) = hangup else {
         tracing::error!("SIGHUP cannot be received; credentials are only reloaded when Bedrock rejects them");
@@ -56,7 +56,9 @@ async fn reload_on_hangup(upstream: &Upstream) {
         notify(&started);
         tracing::info!("reloading credentials");
         if !upstream.refresh(upstream.generation()).await {
-            tracing::warn!("credentials were not reloaded: the provider failed, or it was asked less than 10 s ago");
+            tracing::warn!(
+                "credentials were not reloaded: the provider failed, or the last load is less than 10 s old"
+            );
         }
         notify(&[NotifyState::Ready]);
     }

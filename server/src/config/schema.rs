@@ -24,7 +24,7 @@ pub(crate) fn schema_text() -> String {
     text
 }
 
-/// Removes the names of flags and the formats of ours, which mean nothing to an editor.
+/// Removes the names of flags and our own formats, which mean nothing to an editor.
 fn remove_extensions(schema: &mut Json) {
     match schema {
         Json::Object(members) => {

@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
 
-/// The number of running calls from which data waits for a tick. With fewer calls, the delay is not worth what it gathers:
-/// 64 streams with 50 events per second have 3 events in a millisecond.
+/// From this number of running calls on, data waits for a tick. With fewer calls, the delay gathers too little data: 64
+/// streams with 50 events per second have 3 events in a millisecond.
 const MANY_CALLS: usize = 64;
 
 /// Data beyond this is written at once: it fills many TCP segments already.
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes when it was written to, and how much. Nothing can be read from it.
+    /// Records the time and the size of each write. Nothing can be read from it.
     #[derive(Clone, Default)]
     struct Wire(Arc<Mutex<Vec<(Duration, usize)>>>, Option<Instant>);
 

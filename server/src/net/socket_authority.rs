@@ -28,7 +28,7 @@ const HEADERS: u8 = 1;
 const FLAG_PADDED: u8 = 0x8;
 const FLAG_PRIORITY: u8 = 0x20;
 
-/// Maximum size of a HEADERS frame that is looked at. h2 accepts no larger one without a setting that allows it.
+/// Maximum size of a HEADERS frame that is inspected. h2 accepts no larger one without a setting that allows it.
 const MAX_HEADERS_BYTES: usize = 16 * 1024;
 
 /// Room for one read.
@@ -41,7 +41,7 @@ enum Position {
     Preface,
     /// At the start of a frame.
     Frame,
-    /// In a frame of which so many bytes are left.
+    /// In the payload of a frame, with the number of bytes that are left.
     Payload(usize),
     /// In a connection that is not HTTP/2. Nothing is replaced.
     Other,
@@ -63,7 +63,7 @@ impl<S> AuthoritySocket<S> {
         Self { socket, input: BytesMut::new(), ready: 0, position: Position::Preface }
     }
 
-    /// Walks over the bytes of `input` that were not looked at yet, as far as there are complete HEADERS frames.
+    /// Inspects the new bytes of `input`, up to the first incomplete HEADERS frame.
     fn scan(&mut self) {
         loop {
             let rest = &mut self.input[self.ready..];

@@ -29,7 +29,7 @@ pub(super) trait UpstreamRequest: OperationRequest {
     }
 }
 
-/// Maximum length of an id or ARN in bytes. AWS's model allows no longer one. It is checked here because ids are part of
+/// Maximum length of an id or ARN in bytes. AWS's model allows no longer ids. It is checked here because ids are part of
 /// paths, log lines and spans.
 const MAX_ID_BYTES: usize = 2048;
 

@@ -60,7 +60,7 @@ pub(crate) fn count_missing_metadata() {
 /// Reports the number of running calls at each export. Autoscalers scale by it.
 pub(crate) fn observe_running_calls(running: TaskTracker) {
     let meter = global::meter(names::SCOPE);
-    // The meter owns the callback; the instrument itself has nothing to keep.
+    // The meter owns the callback, so the instrument need not be kept.
     let _gauge = meter
         .u64_observable_gauge(names::RUNNING_CALLS)
         .with_unit("{call}")

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::names;
 
-/// Time between two looks at the counts.
+/// Time between two checks of the counts.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Minimum time between two warnings about losses.
@@ -27,7 +27,7 @@ pub(crate) enum LostData {
 /// Reads a count.
 type Count = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// Where to read the counts. A part of the telemetry puts its own there when it starts.
+/// The functions that read the counts. Each part of the telemetry registers its own when it starts.
 static COUNTS: Mutex<BTreeMap<LostData, Count>> = Mutex::new(BTreeMap::new());
 
 impl LostData {

@@ -74,7 +74,7 @@ async def one_stream(stub, begun):
 
 
 async def connect_to_both(stub, pair):
-    """Calls until each gateway has had one: round robin begins with whichever connection is there first."""
+    """Makes calls until each gateway has received one, because round robin starts with the connection that is ready first."""
     async with asyncio.timeout(60):
         while not all(g.calls(MODEL) for g in pair):
             call = stub.ConverseStream(request(), timeout=60)
@@ -120,7 +120,7 @@ def terminate_loses_nothing(with_envoy):
         # A whole stream: the model's events, and start, stop and metadata.
         assert all(events == EVENTS + 3 for _, events in [*running, *later])
         assert first.process.wait(30) == 0, "the stopped gateway did not end by itself"
-        # Both had streams, or the test has shown nothing.
+        # Both gateways must have had streams. Otherwise the test proves nothing.
         shares = [whole_calls(g, STREAMS // 4) for g in pair]
         assert min(shares) >= STREAMS // 4, shares
 

@@ -61,7 +61,7 @@ async def serve(reader, writer, events):
 
 async def main(port, events):
     server = await asyncio.start_server(lambda r, w: serve(r, w, events), "127.0.0.1", port, backlog=1000)
-    # It ends by itself, whatever becomes of the test.
+    # It ends by itself, even if the test is killed.
     async with server:
         await asyncio.wait_for(server.serve_forever(), 600)
 

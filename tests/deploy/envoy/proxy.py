@@ -156,7 +156,7 @@ def a_gateway_that_cannot_be_reached_is_ejected_and_no_call_fails():
         for _ in range(20):
             bedrock.Converse(converse(), timeout=30)
         wait_until(lambda: proxy.stats("cluster.gateways.outlier_detection.ejections_active") == 1, "an ejection")
-        # Once it is ejected nothing goes there: no connection fails any more.
+        # After its ejection it receives no calls, so no connection fails.
         before = proxy.stats("cluster.gateways.upstream_cx_connect_fail")
         for _ in range(20):
             bedrock.Converse(converse(), timeout=30)

@@ -32,7 +32,7 @@ HEALTH = "/grpc.health.v1.Health/Check"
 
 
 def key_and_certificate(name, issuer=None, names=()):
-    """A key and a certificate, by `issuer` (such a pair) or, for an authority, by itself."""
+    """A key and a certificate. `issuer`, another such pair, signs it. An authority signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.timezone.utc)

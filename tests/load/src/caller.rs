@@ -28,7 +28,7 @@ pub(crate) struct Call {
     request: http::Request<()>,
     body: Bytes,
     is_grpc: bool,
-    /// Leave after so many chunks of the response.
+    /// Leave after this number of chunks of the response.
     leave_after: Option<usize>,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Lines {
     pub(crate) title: &'static str,
     pub(crate) x: &'static str,
     pub(crate) unit: &'static str,
-    /// What stands below the points, if the x values are their indices.
+    /// The labels below the points, if the x values are indices.
     pub(crate) categories: Option<Vec<String>>,
     pub(crate) series: Vec<(&'static str, Vec<(f64, f64)>)>,
 }

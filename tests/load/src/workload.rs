@@ -53,7 +53,7 @@ impl Workload {
         self.run_with(gateway, callers, self.call()?).await
     }
 
-    /// Makes them as a client that accepts gzip.
+    /// Makes the calls as a client that accepts gzip.
     pub(crate) async fn run_with_gzip(&self, gateway: &Gateway, callers: &Arc<Callers>) -> Result<Duration> {
         self.run_with(gateway, callers, self.call()?.header("grpc-accept-encoding", "identity,deflate,gzip")?).await
     }

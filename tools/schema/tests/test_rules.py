@@ -116,7 +116,7 @@ class Files(unittest.TestCase):
         return l.Lock({}, {}, messages=rows)
 
     def test_a_new_message_gets_the_file_of_a_user_so_that_imports_form_no_circle(self):
-        # In A's file, B's file would import it, and A's imports B's.
+        # If it were in A's file, B's file would import A's file, which imports B's.
         lock = self.lock_of(("A", "a", "B", "repeated New"), ("B", "b", "map<string, New>"), ("New", ""))
         files.place(lock, ["New"])
         self.assertEqual(lock.messages["New"].file, "b")

@@ -134,7 +134,7 @@ class Client:
     ) -> Response:
         """Calls any unary method of `stub` with this client's metadata and timeout, and with `BedrockError` as its error.
 
-        `result` makes the return value of the response and the initial metadata.
+        `result` creates the return value from the response and the initial metadata.
         """
         try:
             response, call = method.with_call(request, timeout=timeout or self._timeout, metadata=self._metadata)
@@ -203,6 +203,6 @@ class ConverseStream(Iterator[types.ConverseStreamResponse]):
     def _failure(self, error: grpc.RpcError) -> BedrockError:
         failure = from_rpc_error(error)
         if failure.request_id is None:
-            # A connection that breaks has no trailers to name the request; the headers did.
+            # A broken connection has no trailers, so the request id comes from the headers.
             failure.request_id = header_map(self._call.initial_metadata()).get("x-amzn-requestid")
         return failure

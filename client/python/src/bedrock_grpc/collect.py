@@ -6,7 +6,7 @@ from . import types
 
 
 class Collector:
-    """Feed it every event with `add`, then take `response`.
+    """Add every event with `add`, then read `response`.
 
     Blocks without content are left out: models reject an empty text block in the next turn.
     """

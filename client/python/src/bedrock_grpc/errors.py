@@ -1,4 +1,4 @@
-"""One error for everything that a call can fail with."""
+"""The error of every failed call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FieldViolation:
 
 @dataclass(frozen=True)
 class QuotaViolation:
-    """A limit that the call met."""
+    """A limit that the call exceeded."""
 
     subject: str
     description: str
@@ -58,7 +58,7 @@ class BedrockError(Exception):
 
 
 class ToolLoopError(Exception):
-    """A tool loop stopped before the model was done. `messages` is the transcript up to there."""
+    """A tool loop stopped before the model was done. `messages` is the transcript up to that point."""
 
     def __init__(self, message: str, messages: list[Any]) -> None:
         super().__init__(message)

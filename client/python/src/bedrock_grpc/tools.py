@@ -195,7 +195,7 @@ class _Loop:
         self.request.messages.append(build.user([types.ContentBlock(tool_result=result) for result in results]))
 
     def run(self, use: ToolUse | None) -> types.ToolResultBlock:
-        """Runs one tool. Never raises for what the tool does."""
+        """Runs one tool. Does not raise the exceptions of the tool."""
         try:
             if use is None:
                 return _error("The call was rejected.")

@@ -29,7 +29,7 @@ impl From<Http2Body> for IncomingBody {
 }
 
 impl IncomingBody {
-    /// Its length as HTTP/1.1 knows it; HTTP/2 has `content-length` alone.
+    /// The length, if HTTP/1.1 has it. In HTTP/2 only the header `content-length` has it.
     pub(in crate::bedrock) fn length(&self) -> Option<u64> {
         match &self.0 {
             ProtocolBody::Http1(body) => body.length(),

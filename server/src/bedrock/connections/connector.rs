@@ -34,11 +34,11 @@ pub(in crate::bedrock) struct Origin {
     uri: Uri,
 }
 
-/// A connected socket and what the peer speaks.
+/// A connected socket and the protocol of the peer.
 pub(super) struct Connected {
     pub(super) socket: Socket,
     pub(super) is_http2: bool,
-    /// Set if the socket ends at a proxy that forwards requests, as for plain HTTP.
+    /// The proxy, if the socket leads to one that forwards requests. Proxies do that for plain HTTP.
     pub(super) forwarding: Option<Forwarding>,
 }
 
@@ -87,7 +87,7 @@ impl Origin {
         let (Some(scheme), Some(authority), true) = (uri.scheme(), uri.authority(), is_known) else {
             return Err(no_host());
         };
-        // Clients leave the scheme's own port out of `Host`, and a signature covers that header.
+        // Clients leave out the default port of the scheme in `Host`, and the signature covers that header.
         let default_port = if scheme == &Scheme::HTTPS { ":443" } else { ":80" };
         let address = authority.as_str();
         let address = address.rsplit_once('@').map_or(address, |(_, address)| address);
@@ -133,7 +133,7 @@ impl Connector {
         Ok(Self { tcp, tls: Arc::new(tls_config(options.extra_roots.as_deref())?), proxies })
     }
 
-    /// Opens a socket to `origin`. The caller bounds the time.
+    /// Opens a socket to `origin`. The caller limits the time.
     pub(super) async fn connect(&self, origin: &Origin) -> io::Result<Connected> {
         let proxy = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&origin.uri));
         if !origin.is_tls() {
@@ -195,15 +195,15 @@ impl Connector {
     }
 }
 
-/// Trusts the platform's roots and `extra`, and prefers HTTP/2. The provider is named, because rustls cannot choose between
-/// two.
+/// Trusts the platform's roots and `extra`, and prefers HTTP/2. The crypto provider is set, because rustls cannot choose one
+/// if two are compiled in.
 fn tls_config(extra: Option<&[u8]>) -> Result<ClientConfig, ConnectorError> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     for error in &native.errors {
         tracing::warn!(%error, "some of the platform's certificates cannot be read");
     }
-    // A platform has certificates that rustls does not take; they are of no use here.
+    // rustls cannot use some of a platform's certificates. They are ignored.
     roots.add_parsable_certificates(native.certs);
     for certificate in CertificateDer::pem_slice_iter(extra.unwrap_or_default()) {
         let certificate = certificate.map_err(|error| ConnectorError::Certificate(error.to_string()))?;

@@ -23,7 +23,7 @@ pub(in crate::bedrock) struct Host {
     state: Mutex<State>,
 }
 
-/// What the host speaks, as far as it is known.
+/// The protocol of the host, if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     Unknown,
@@ -134,7 +134,8 @@ impl Host {
         served
     }
 
-    /// A share of the least loaded connection that has one. Of equals the first, so that later ones fall idle and close.
+    /// Takes a stream of the least loaded connection. Of equally loaded connections it takes the first one, so that the
+    /// later ones become idle and close.
     fn take(self: &Arc<Self>, state: &mut State) -> Option<Lease> {
         let limit = self.options.streams_per_connection;
         loop {
@@ -156,7 +157,7 @@ impl Host {
         None
     }
 
-    /// Opens connections for those who wait, and, over HTTP/2, for those who will come next.
+    /// Opens connections for the calls that wait and, over HTTP/2, for the next calls.
     fn open_ahead(self: &Arc<Self>, state: &mut State) {
         let waiting = state.waiters.len();
         let missing = if state.protocol == Protocol::Http1 {
@@ -172,7 +173,7 @@ impl Host {
         };
         state.opening += missing;
         for _ in 0..missing {
-            // Bounded by the connect timeout; ends with the runtime.
+            // The connect timeout limits this task, and it ends with the runtime.
             tokio::spawn(Arc::clone(self).open());
         }
     }
@@ -197,7 +198,7 @@ impl Host {
                     state.http1_count += 1;
                     state.idle.push(connection);
                 }
-                // Others may still succeed. Without any, those who wait get to know it.
+                // Others may still succeed. If there is no connection, the waiting calls receive the error.
                 Err(error) => {
                     tracing::debug!(host = self.origin.authority(), %error, "a connection to Bedrock could not be opened");
                     if state.opening == 0 {
@@ -242,7 +243,7 @@ impl Http2Host for Host {
             self.open_ahead(&mut state);
             served
         };
-        // A waiter that is gone drops its lease, which comes back here: so not under the lock.
+        // If a waiting call has gone, its lease is dropped here. That takes the lock, so the lock must be free.
         for (waiter, lease) in served {
             let _ = waiter.send(Ok(lease));
         }
@@ -284,7 +285,7 @@ enum Opened {
     Http2(Arc<Http2>),
 }
 
-/// An error and what caused it.
+/// The texts of an error and of its causes.
 fn describe(error: &std::io::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

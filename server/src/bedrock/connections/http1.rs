@@ -53,7 +53,7 @@ impl Http1 {
         !self.sender.is_closed() && !self.is_expired()
     }
 
-    /// HTTP/1.1 names the host in a header, and the path alone unless a proxy forwards the request.
+    /// In HTTP/1.1 the host is in a header. The request line has only the path, unless a proxy forwards the request.
     fn adapt(&self, request: &mut Request<Full<Bytes>>) {
         let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
         if let Some(Ok(host)) = authority.map(HeaderValue::try_from) {
@@ -130,7 +130,7 @@ pub(super) async fn send(mut lease: Http1Lease, request: Request<Bytes>) -> Resu
     }
 }
 
-/// The body of a response, as far as HTTP/1.1 has it.
+/// The body of an HTTP/1.1 response.
 pub(in crate::bedrock) struct Http1Body {
     body: Incoming,
     /// Given back when the body has ended.

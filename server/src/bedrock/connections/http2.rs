@@ -21,14 +21,14 @@ use super::SendError;
 use super::connector::Socket;
 use super::options::{ConnectionOptions, IDLE_TIMEOUT};
 
-/// How long a closing connection may write what is queued, as RST_STREAM and GOAWAY.
+/// Maximum time for a closing connection to write queued frames, for example RST_STREAM and GOAWAY.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The largest header list of a response that is accepted, in bytes. hyper's default.
 const HEADER_LIST_LIMIT: u32 = 16 * 1024;
 
-/// How many streams that we reset are remembered for a while, so that what the peer had sent before it knew is ignored
-/// instead of counted as an error. A gateway whose callers leave resets many.
+/// The number of streams that are remembered after we have reset them. The peer may send frames before it receives the
+/// reset, and frames of remembered streams are not errors. The gateway resets many streams, because callers leave.
 const RESET_STREAMS_REMEMBERED: usize = 1000;
 
 /// Ages differ by up to this share, so that connections that were opened together do not retire together.
@@ -43,9 +43,9 @@ pub(super) struct Http2 {
     /// SETTINGS_MAX_CONCURRENT_STREAMS, as the driver saw it last.
     peer_limit: AtomicUsize,
     idle_since: Mutex<Instant>,
-    /// Why the connection ended, if it was us who ended it.
+    /// Why the gateway has closed the connection, if it has.
     ended: OnceLock<&'static str>,
-    /// Ends the driver when the last lease and the host have let go.
+    /// Ends the driver when the host and the last lease have been dropped.
     _closing: DropGuard,
 }
 
@@ -63,7 +63,8 @@ impl Http2 {
             .initial_connection_window_size(options.connection_window())
             .max_header_list_size(HEADER_LIST_LIMIT)
             .max_concurrent_reset_streams(RESET_STREAMS_REMEMBERED)
-            // This limit protects servers from clients. Bedrock's late frames on streams that we reset would count.
+            // This limit protects servers from clients. It would count frames that Bedrock sends before it receives our
+            // resets.
             .max_local_error_reset_streams(None)
             .enable_push(false);
         let (sender, mut connection) = builder.handshake(socket).await.map_err(io::Error::other)?;
@@ -140,7 +141,7 @@ impl Http2 {
     }
 }
 
-/// The task that moves a connection's bytes, asks whether the peer is alive, and retires the connection.
+/// The task that moves a connection's bytes, checks that the peer is alive, and retires the connection.
 struct Driver {
     connection: Weak<Http2>,
     host: Weak<dyn Http2Host>,
@@ -157,7 +158,7 @@ impl Driver {
     ) {
         let options = &self.options;
         let watch = async {
-            // Bounded by the connect timeout: the connection is dropped then.
+            // The connect timeout limits this wait. It drops the connection.
             if pings.ping(Ping::opaque()).await.is_err() || is_ready.send(()).is_err() {
                 return std::future::pending().await;
             }
@@ -249,7 +250,7 @@ pub(super) async fn send(lease: Http2Lease, request: Request<Bytes>) -> Result<R
     PendingResponse { response, lease: Some(lease) }.await
 }
 
-/// Sends a request's head; the body follows.
+/// Sends the headers of a request. The body follows.
 pub(super) fn open_stream(lease: Http2Lease, request: Request<()>) -> Result<(PendingResponse, SendBody), SendError> {
     let mut sender = lease.connection.sender.clone();
     let sent = sender.send_request(request, false).map_err(|error| SendError::NotSent(error.to_string()));
@@ -257,7 +258,7 @@ pub(super) fn open_stream(lease: Http2Lease, request: Request<()>) -> Result<(Pe
     Ok((PendingResponse { response, lease: Some(lease) }, SendBody { stream }))
 }
 
-/// A response that is to come. Dropping it resets the stream.
+/// A response whose headers have not arrived. Dropping it resets the stream.
 pub(in crate::bedrock) struct PendingResponse {
     response: ResponseFuture,
     lease: Option<Http2Lease>,
@@ -276,7 +277,8 @@ impl Future for PendingResponse {
     }
 }
 
-/// The request's half of a stream both ways. The stream is reset once this and the response are dropped, whatever is queued.
+/// The request body of a bidirectional stream. When this and the response have been dropped, the stream is reset, even if
+/// data is queued.
 pub(in crate::bedrock) struct SendBody {
     stream: SendStream<Bytes>,
 }
@@ -311,7 +313,7 @@ impl SendBody {
     }
 }
 
-/// The body of a response, as far as HTTP/2 has it.
+/// The body of an HTTP/2 response.
 pub(in crate::bedrock) struct Http2Body {
     stream: RecvStream,
     /// Given back when the body has ended.
@@ -327,7 +329,7 @@ impl Http2Body {
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ()>>> {
         let polled = ready!(self.stream.poll_data(cx));
         if let Some(Ok(data)) = &polled {
-            // The peer may send as much again: only now, since the caller has taken it.
+            // Only now may the peer send as many bytes again, because the caller has taken these.
             let _ = self.stream.flow_control().release_capacity(data.len());
         }
         if polled.is_none() || self.stream.is_end_stream() {

@@ -6,7 +6,7 @@
 //! each; `connector` opens sockets.
 //!
 //! hyper-util's pools keep one HTTP/2 connection per host and do not count its streams. hyper's HTTP/2 client sends request
-//! bodies from tasks that a dropped response does not end. So HTTP/2 is on the `h2` crate here, which hyper is built on.
+//! bodies from tasks that a dropped response does not end. So this module uses the `h2` crate for HTTP/2, as hyper does.
 
 mod body;
 mod connector;
@@ -32,7 +32,7 @@ pub(crate) use options::ConnectionOptions;
 
 use connector::Connector;
 
-/// How often one send takes another connection after the peer has not processed the request. The peer did no work, so
+/// How many times a request is sent on another connection because the peer has not processed it. The peer did no work, so
 /// this costs no attempt of the call; the limit stops a peer that never processes a request.
 const UNPROCESSED_LIMIT: u32 = 5;
 
@@ -67,7 +67,8 @@ impl Pool {
         Ok(Self { connector, options, hosts: Mutex::default() })
     }
 
-    /// The connections to one origin. The caller keeps what it gets: origins come from the configuration and the Regions.
+    /// The connections to one origin. They are kept for ever. This is safe, because origins come from the configuration and
+    /// the Regions, not from callers.
     pub(in crate::bedrock) fn host(&self, origin: Origin) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Host::new(origin.clone(), Arc::clone(&self.connector), self.options.clone());

@@ -1,8 +1,8 @@
-//! Where a service is in a Region: AWS's own rules, or what the operator configured, cached per Region.
+//! The endpoint of a service in a Region: by AWS's rules, or as the operator has configured it. It is cached per Region.
 //!
-//! The rules (partitions, FIPS, dual stack) are the SDK's, by its own resolver for the runtime. The other services of Bedrock
-//! have the same rules with another first label, which their rows name. Configured endpoints take the order that the SDKs
-//! document: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
+//! The SDK's resolver for the runtime applies the rules (partitions, FIPS, dual stack). The other services of Bedrock have
+//! the same rules with another first label of the host name. Their rows contain it. Configured endpoints have the priorities
+//! that the SDKs document: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,10 +16,10 @@ use http::Uri;
 use super::connections::{Host, Origin, Pool};
 use crate::error::Failure;
 
-/// How many Regions are cached: AWS has some forty, and callers choose Regions by ARN.
+/// Maximum number of cached Regions. AWS has about forty, and a caller can write any Region in an ARN.
 const REGIONS_LIMIT: usize = 100;
 
-/// Where a service is in a Region.
+/// The endpoint of a service in a Region.
 pub(super) struct Endpoint {
     /// The connections to it.
     pub(super) host: Arc<Host>,

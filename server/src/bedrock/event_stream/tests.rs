@@ -1,4 +1,4 @@
-//! Against frames that AWS's own crate writes, and against its decoder.
+//! Compares the reader with AWS's crate: its frames, and its decoder.
 
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder, write_message_to};
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
@@ -23,7 +23,7 @@ fn event(payload: &[u8]) -> Vec<u8> {
     frame(&[(":event-type", text("contentBlockDelta")), (":message-type", text("event"))], payload)
 }
 
-/// Names with a text and the payload of each frame, and how the stream stands after the last chunk.
+/// The headers with a text value and the payload of each frame, and the state of the stream after the last chunk.
 type Read = (Vec<(Vec<(String, String)>, Vec<u8>)>, End);
 
 #[derive(Debug, PartialEq)]

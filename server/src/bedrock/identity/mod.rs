@@ -1,7 +1,7 @@
 //! The identity of the gateway at Bedrock: credentials that one background task keeps fresh, and whether Bedrock accepts
 //! them.
 //!
-//! A call with valid credentials reads them from memory. Only a call without any waits, for the one load that runs, and
+//! A call with valid credentials reads them from memory. A call without valid credentials waits for the load that runs. It
 //! never starts a second one. Valid credentials are kept when a load fails or hangs.
 
 mod clock;
@@ -52,7 +52,7 @@ pub(super) enum Authorization {
 /// Credentials as a source gave them.
 pub(super) struct Credentials {
     pub(super) authorization: Authorization,
-    /// When they stop being valid; `None` if they do not say.
+    /// When they expire. `None` if the source does not say.
     pub(super) expires: Option<SystemTime>,
 }
 
@@ -157,7 +157,7 @@ impl Identity {
         self.generation() != generation
     }
 
-    /// Waits until the first load has ended, one way or the other.
+    /// Waits until the first load has succeeded or failed.
     pub(super) async fn wait_for_first_load(&self) {
         let _ = self.shared.state.subscribe().wait_for(|state| state.loads > 0).await;
     }
@@ -210,7 +210,7 @@ impl Identity {
 
 impl Shared {
     fn set_readiness(&self, now: Readiness) {
-        // Most calls change nothing; they take the shared lock alone.
+        // Most calls change nothing. They need only the read lock.
         if *self.readiness.borrow() != now {
             self.readiness.send_if_modified(|was| std::mem::replace(was, now) != now);
             self.wanted.notify_one();

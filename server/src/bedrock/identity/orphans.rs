@@ -1,7 +1,7 @@
 //! Ends credential processes that nobody waits for any more.
 //!
-//! aws-config starts the `credential_process` of a profile through a shell and leaves it alone when its result is no longer
-//! wanted. A provider that hangs would add a process with each load.
+//! aws-config starts the `credential_process` of a profile through a shell, and does not stop it when the result is no
+//! longer needed. A provider that hangs would add a process with each load.
 
 #[cfg(target_os = "linux")]
 use std::collections::{HashMap, HashSet};
@@ -19,7 +19,7 @@ impl Orphans {
         Self { before: descendants() }
     }
 
-    /// Kills those that were started since: by the load, as the gateway starts no others.
+    /// Kills the processes that were started since then. The load has started them, because the gateway starts no others.
     pub(super) fn kill(self) {
         use rustix::process::{Pid, Signal, kill_process};
 
@@ -41,7 +41,7 @@ fn descendants() -> HashSet<u32> {
     let parents = parents();
     let is_below = |process: u32| {
         let ancestors = std::iter::successors(parents.get(&process), |parent| parents.get(parent)).copied();
-        // Chains are short; the bound is against a table that changed while it was read.
+        // Chains are short. The limit is necessary because the table may change while it is read.
         ancestors.take(16).any(|parent| parent == own)
     };
     parents.keys().copied().filter(|process| is_below(*process)).collect()

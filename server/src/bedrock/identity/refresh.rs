@@ -20,7 +20,7 @@ pub(super) const FAILURE_INTERVAL: Duration = Duration::from_secs(1);
 /// it is below 10 s, the time in which the gateway has to recover.
 const FAILURE_INTERVAL_LIMIT: Duration = Duration::from_secs(3);
 
-/// The same while valid credentials are left.
+/// The same while there are valid credentials.
 const RENEWAL_INTERVAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long before their expiry credentials are loaded again, or half their lifetime if that is less. (AWS recommends five
@@ -38,7 +38,7 @@ pub(super) struct Refresher<S> {
     source: S,
     shared: Arc<Shared>,
     failures: u32,
-    /// When Bedrock's rejection was first seen, while it lasts.
+    /// When Bedrock rejected the credentials. `None` while it accepts them.
     rejected_at: Option<Instant>,
 }
 
@@ -57,7 +57,7 @@ impl<S: CredentialSource> Refresher<S> {
                     Err(format!("the provider did not respond within {LOAD_TIMEOUT:?}"))
                 }
             };
-            // Requests for a load that came while this one ran have its result.
+            // Loads that were requested while this one ran are not necessary any more.
             let _ = self.shared.wanted.notified().now_or_never();
             self.publish(loaded);
             self.wait().await;

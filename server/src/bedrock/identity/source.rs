@@ -36,7 +36,7 @@ impl AwsConfigSource {
 }
 
 impl CredentialSource for AwsConfigSource {
-    /// A chain of its own for each load: aws-config reads the profile files once per chain.
+    /// Creates a new chain for each load, because a chain reads the profile files only once.
     async fn load(&self) -> Result<Credentials, String> {
         if let Some((id, secret)) = &self.settings.static_credentials {
             let credentials = aws_credential_types::Credentials::new(id, secret, None, None, "static");

@@ -11,11 +11,11 @@ use super::*;
 
 /// What one load does.
 enum Step {
-    /// Gives credentials with this name that are valid for so long after the start of the load.
+    /// Returns credentials with this name that are valid for this time after the start of the load.
     Give(&'static str, Option<Duration>),
     Fail,
     Hang,
-    /// Takes so long, then gives credentials without an expiry.
+    /// Waits for this time, then returns credentials without an expiry.
     Slow(Duration),
 }
 

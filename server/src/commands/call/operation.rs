@@ -90,7 +90,7 @@ async fn run_bidirectional(client: &Client, request: &RequestText<'_>, output: &
     let Some(model) = request.model() else {
         return Err(CommandError::Usage("InvokeModelWithBidirectionalStream needs --model".into()));
     };
-    // One event ahead is enough: the network sets the pace.
+    // A queue of one event is enough, because the network is slower than standard input.
     let (sender, receiver) = mpsc::channel(1);
     let first = InvokeModelWithBidirectionalStreamRequest { model_id: Some(model.to_owned()), ..Default::default() };
     _ = sender.send(first).await;

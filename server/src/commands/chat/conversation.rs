@@ -78,7 +78,7 @@ impl Conversation {
         }
     }
 
-    /// Removes all messages. Model, system prompt and settings stay.
+    /// Removes all messages. The model, the system prompt and the settings are kept.
     pub(super) fn clear(&mut self) {
         self.request.messages.clear();
     }
@@ -94,7 +94,7 @@ impl Conversation {
         std::fs::write(path, text).map_err(|source| CommandError::File { path: path.to_owned(), source })
     }
 
-    /// Replaces the conversation by the one of a file. The file keeps its model if it names one.
+    /// Replaces the conversation by the one of a file. If the file names a model, the chat uses it.
     pub(super) fn load(&mut self, path: &Path) -> Result<(), CommandError> {
         let text = read_file(path)?;
         let mut request: ConverseStreamRequest = json::decode(&text, |_| ())

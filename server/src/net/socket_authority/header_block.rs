@@ -142,7 +142,7 @@ fn next_code(bytes: &[u8], start: usize) -> Option<(u32, usize)> {
 mod tests {
     use super::*;
 
-    /// A literal with the name by index, and a value.
+    /// A literal field: the index of its name, and its value.
     fn literal(index: u8, value: &[u8], is_huffman: bool) -> Vec<u8> {
         let length = u8::try_from(value.len()).unwrap();
         [&[index, length | if is_huffman { 0x80 } else { 0 }], value].concat()

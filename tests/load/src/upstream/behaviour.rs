@@ -12,13 +12,13 @@ use super::payload;
 /// What the id in `/model/{id}/...` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behaviour {
-    /// `slow-MS`: a unary response after so many milliseconds; any other id: at once.
+    /// `slow-MS`: a unary response after `MS` milliseconds. Any other id: a unary response at once.
     Unary(Duration),
     /// `burst`: a whole stream at once.
     Burst,
-    /// `paced-MS`: an event every so many milliseconds.
+    /// `paced-MS`: an event every `MS` milliseconds.
     Paced(Duration),
-    /// `stamped-MS-COUNT`: so many events, each with the time when it was sent.
+    /// `stamped-MS-COUNT`: `COUNT` events, one every `MS` milliseconds, each with the time when it was sent.
     Stamped(Duration, u32),
     /// `stalled`: two events, then no end.
     Stalled,

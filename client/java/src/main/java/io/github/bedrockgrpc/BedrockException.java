@@ -96,7 +96,7 @@ public final class BedrockException extends RuntimeException {
     return fieldViolations;
   }
 
-  /** The limits that the call met. */
+  /** The limits that the call exceeded. */
   public List<QuotaFailure.Violation> quotaViolations() {
     return quotaViolations;
   }
@@ -106,7 +106,7 @@ public final class BedrockException extends RuntimeException {
     return code + (reason == null ? "" : " " + reason) + ": " + getMessage();
   }
 
-  /** A connection that breaks has no trailers to name the request; the headers did. */
+  /** A broken connection has no trailers, so the request id comes from the headers. */
   BedrockException withHeaders(Metadata headers) {
     if (requestId == null && headers != null) {
       requestId = headers.get(ConverseResult.REQUEST_ID);

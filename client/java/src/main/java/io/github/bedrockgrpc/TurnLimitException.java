@@ -13,7 +13,7 @@ public final class TurnLimitException extends RuntimeException {
     this.messages = messages;
   }
 
-  /** The transcript up to there. */
+  /** The transcript up to that point. */
   public List<Message> messages() {
     return messages;
   }
