@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// Check, show or describe the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Create API keys for callers.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Write the schema as a descriptor set (protobuf's FileDescriptorSet): for Envoy's JSON transcoder, grpcurl and buf.
     Descriptor(DescriptorOptions),
     /// Run the local simulator of Bedrock alone, for the `--endpoint-url` of any AWS SDK.
@@ -65,6 +68,13 @@ pub(crate) enum ConfigCommand {
     Schema,
     /// Print a commented example of a configuration file.
     Example,
+}
+
+/// Commands about API keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Create an API key. It is printed once, with the line for the configuration, which does not contain it.
+    New,
 }
 
 /// Options of `descriptor`.

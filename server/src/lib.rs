@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod large_work;
 mod limits;
 mod net;
+mod routing;
 mod rpc;
 mod telemetry;
 

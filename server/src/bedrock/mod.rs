@@ -58,3 +58,25 @@ pub(crate) enum Subject<'a> {
     /// The account itself.
     Account,
 }
+
+impl<'a> Subject<'a> {
+    /// The model that the call is about, if it is about one.
+    pub(crate) fn model(&self) -> Option<&'a str> {
+        match self {
+            Self::Model(id) | Self::Resource { kind: MODEL_KIND, id } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The same subject with another model.
+    pub(crate) fn with_model(self, id: &'a str) -> Self {
+        match self {
+            Self::Model(_) => Self::Model(id),
+            Self::Resource { kind, .. } => Self::Resource { kind, id },
+            Self::Account => Self::Account,
+        }
+    }
+}
+
+/// The kind of a [`Subject::Resource`] that is a model which the call does not run.
+pub(crate) const MODEL_KIND: &str = "model";

@@ -84,6 +84,13 @@ impl Upstream {
         Ok(Target { model_id, region: region.to_owned() })
     }
 
+    /// The target in a Region that the configuration names.
+    #[must_use]
+    pub(crate) fn target_in(&self, subject: Subject<'_>, region: &str) -> Target {
+        let model_id = if let Subject::Model(id) = subject { Some(id.to_owned()) } else { None };
+        Target { model_id, region: region.to_owned() }
+    }
+
     /// Whether a target is in the gateway's own Region. Elsewhere Bedrock also rejects credentials when the account has not
     /// opted in to the Region, which does not mean that the credentials are invalid.
     #[must_use]

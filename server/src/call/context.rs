@@ -32,6 +32,8 @@ impl Phase {
 pub(crate) struct CallContext {
     /// The RPC's method name, for example `ConverseStream`.
     pub(crate) operation: String,
+    /// The caller's name, if callers are configured and it is known.
+    pub(crate) caller: Option<String>,
     /// The model id as the caller wrote it.
     pub(crate) model_id: Option<String>,
     /// The resource that the call names: its kind (`model`, `guardrail`, ...) and its id or ARN.

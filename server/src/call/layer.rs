@@ -11,6 +11,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::body::watch_body;
+use super::context::CallContext;
 use super::deadline::{Deadline, parse_grpc_timeout};
 use super::drain::drain;
 use super::lifecycle::{Call, CancelledOnDrop};
@@ -24,7 +25,9 @@ use super::settings::CallSettings;
 use super::shutdown::Shutdown;
 use super::termination::end_on_termination;
 use crate::admission::Admission;
+use crate::callers::Peer;
 use crate::error::Failure;
+use crate::routing::PolicyHandle;
 
 /// Wraps services in [`CallService`].
 #[derive(Debug, Clone)]
@@ -33,19 +36,21 @@ pub(crate) struct CallLayer {
     shutdown: Shutdown,
     admission: Admission,
     load: Option<LoadReporter>,
+    policy: PolicyHandle,
 }
 
 impl CallLayer {
-    /// A layer that applies `settings` and the limits of `admission` to every call, ends the calls by `shutdown`, and reports
-    /// `load` in their trailers.
+    /// A layer that applies `settings`, the limits of `admission` and the rules of `policy` to every call, ends the calls by
+    /// `shutdown`, and reports `load` in their trailers.
     #[must_use]
     pub(crate) fn new(
         settings: CallSettings,
         shutdown: Shutdown,
         admission: Admission,
         load: Option<LoadReporter>,
+        policy: PolicyHandle,
     ) -> Self {
-        Self { settings, shutdown, admission, load }
+        Self { settings, shutdown, admission, load, policy }
     }
 }
 
@@ -53,8 +58,8 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        let Self { settings, shutdown, admission, load } = self.clone();
-        CallService { inner, settings, shutdown, admission, load }
+        let Self { settings, shutdown, admission, load, policy } = self.clone();
+        CallService { inner, settings, shutdown, admission, load, policy }
     }
 }
 
@@ -67,7 +72,10 @@ pub(crate) struct CallService<S> {
     shutdown: Shutdown,
     admission: Admission,
     load: Option<LoadReporter>,
+    policy: PolicyHandle,
 }
+
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
 
 /// Path prefixes of services that never call Bedrock. They have no record and no log line. They also serve while the gateway
 /// drains, and their streams (a health watch never ends by itself) end when the gateway terminates.
@@ -75,12 +83,12 @@ const UNTRACKED_SERVICES: &[&str] = &["/grpc.health.", "/grpc.reflection.", "/xd
 
 impl<S> Service<http::Request<Body>> for CallService<S>
 where
-    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(cx)
@@ -93,8 +101,7 @@ where
             Ok(()) => None,
         };
         if UNTRACKED_SERVICES.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
-            let (response, terminated) = (self.inner.call(request), self.shutdown.terminated.clone());
-            return Box::pin(async move { Ok(end_on_termination(terminated, response.await?)) });
+            return self.call_untracked(request);
         }
         // The timer starts when the headers have arrived, and not when the returned future is polled.
         let timeout = parse_grpc_timeout(request.headers());
@@ -105,7 +112,9 @@ where
             Ok(options) => (options, None),
             Err(failure) => (CallOptions::default(), Some(failure)),
         };
-        let call = Call::start(request.uri().path(), request.headers(), settings, shutdown, expires_at, options);
+        let peer = peer_of(&request);
+        let (path, headers, policy) = (request.uri().path(), request.headers(), self.policy.load());
+        let call = Call::start(path, headers, settings, shutdown, expires_at, options, policy);
         let permit = self.admission.overload.admit(expires_at);
         let rejection = match (not_grpc.or(invalid_options), timeout) {
             (Some(failure), _) | (_, Err(failure)) => Some(failure),
@@ -119,17 +128,24 @@ where
             return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));
         }
         let load = self.load.clone();
-        request.extensions_mut().insert(Arc::clone(&call));
-        let path = request.uri().path();
-        let operation = OPERATIONS.iter().find(|operation| operation.grpc_path == path).copied();
-        let body = std::mem::take(request.body_mut());
-        *request.body_mut() = bound_body(request.headers_mut(), body, &call, &self.admission.bytes, operation);
-        let response = catch_panic(|| self.inner.call(request));
+        // The caller must be known before the service gets the request, and that may wait for the keys of an issuer. The
+        // services are always ready, so a clone is ready too.
+        let mut inner = self.inner.clone();
+        let bytes = self.admission.bytes.clone();
         Box::pin(async move {
             let terminated = call.shutdown.terminated.clone();
+            let response = async {
+                call.identify_caller(request.headers(), &peer).await?;
+                request.extensions_mut().insert(Arc::clone(&call));
+                let path = request.uri().path();
+                let operation = OPERATIONS.iter().find(|operation| operation.grpc_path == path).copied();
+                let body = std::mem::take(request.body_mut());
+                *request.body_mut() = bound_body(request.headers_mut(), body, &call, &bytes, operation);
+                await_response(catch_panic(|| inner.call(request))).await
+            };
             let response = tokio::select! {
                 biased;
-                response = await_response(response) => match response {
+                response = response => match response {
                     Ok(response) => response?,
                     Err(failure) => return Ok(trailers_only_response(&call, &failure)),
                 },
@@ -139,6 +155,34 @@ where
             Ok(watch_body(guard, response, deadline, load))
         })
     }
+}
+
+impl<S> CallService<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    /// Calls a service that never calls Bedrock.
+    fn call_untracked(&mut self, request: http::Request<Body>) -> ResponseFuture {
+        let terminated = self.shutdown.terminated.clone();
+        let policy = self.policy.load();
+        if !policy.authenticator.protects_health() {
+            let response = self.inner.call(request);
+            return Box::pin(async move { Ok(end_on_termination(terminated, response.await?)) });
+        }
+        let (peer, mut inner) = (peer_of(&request), self.inner.clone());
+        Box::pin(async move {
+            if let Err(failure) = policy.authenticator.identify(request.headers(), &peer).await {
+                return Ok(failure.to_status(&CallContext::default()).into_http());
+            }
+            Ok(end_on_termination(terminated, inner.call(request).await?))
+        })
+    }
+}
+
+/// The other end of the connection.
+fn peer_of(request: &http::Request<Body>) -> Arc<Peer> {
+    request.extensions().get::<Arc<Peer>>().cloned().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The state of one running call: where it starts, what is recorded during it, and its one end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
@@ -18,13 +18,17 @@ use super::record::{CallRecord, FailureSummary, RequestCharges};
 use super::settings::{CallSettings, MAX_ATTEMPTS};
 use super::shutdown::Shutdown;
 use crate::admission::{ByteCharge, CallPermit};
+use crate::callers::{Caller, Peer};
 use crate::error::{Exception, Failure};
+use crate::routing::Policy;
 use crate::telemetry::{CallSpans, log_call};
 
 /// One running call. The layer around the service and the service itself share it.
 pub(crate) struct Call {
     /// The settings that apply to this call.
     pub(crate) settings: CallSettings,
+    /// The rules that applied when the call started.
+    pub(crate) policy: Arc<Policy>,
     /// The caller's choices for this call.
     pub(crate) options: CallOptions,
     /// Signals of the gateway's shutdown.
@@ -37,6 +41,7 @@ pub(crate) struct Call {
     _running: TaskTrackerToken,
     spans: CallSpans,
     record: Mutex<CallRecord>,
+    caller: OnceLock<Arc<Caller>>,
 }
 
 impl Call {
@@ -49,6 +54,7 @@ impl Call {
         shutdown: Shutdown,
         deadline: Option<Instant>,
         options: CallOptions,
+        policy: Arc<Policy>,
     ) -> Arc<Self> {
         let context = CallContext {
             operation: operation_name(path).to_owned(),
@@ -57,6 +63,8 @@ impl Call {
         };
         Arc::new(Self {
             settings,
+            policy,
+            caller: OnceLock::new(),
             options,
             deadline,
             max_attempts: if is_retried_by_caller(headers) { 1 } else { MAX_ATTEMPTS },
@@ -66,6 +74,28 @@ impl Call {
             record: Mutex::new(CallRecord { context, ..CallRecord::default() }),
             shutdown,
         })
+    }
+
+    /// Finds the caller. This is the only place where a call gets one.
+    ///
+    /// # Errors
+    /// As [`crate::callers::Authenticator::identify`].
+    pub(super) async fn identify_caller(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Failure> {
+        let caller = self.policy.authenticator.identify(headers, peer).await?;
+        if !caller.is_anonymous() {
+            self.spans.set_caller(&caller.name);
+            self.update(|record| record.context.caller = Some(caller.name.clone()));
+        }
+        let _ = self.caller.set(caller);
+        Ok(())
+    }
+
+    /// The caller.
+    ///
+    /// # Errors
+    /// [`Failure::CallerUnknown`] before the caller was found.
+    pub(crate) fn caller(&self) -> Result<&Arc<Caller>, Failure> {
+        self.caller.get().ok_or_else(|| Failure::CallerUnknown("the gateway has not looked for a caller".to_owned()))
     }
 
     /// Reads or changes the record. The lock is held only while `change` runs, never across an await.

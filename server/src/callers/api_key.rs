@@ -10,13 +10,13 @@ use aws_lc_rs::rand;
 use super::identity::{IdentityPattern, PUBLIC_DIGITS};
 
 /// The beginning of each key, so that scanners for secrets find keys in files.
-const PREFIX: &str = "bgk_";
+pub(crate) const API_KEY_PREFIX: &str = "bgk_";
 
 /// Bytes of the secret half: 256 bits.
 const SECRET_BYTES: usize = 32;
 
 /// Length of a key: prefix, public half, `_`, secret half in hexadecimal digits.
-const KEY_LENGTH: usize = PREFIX.len() + PUBLIC_DIGITS + 1 + 2 * SECRET_BYTES;
+const KEY_LENGTH: usize = API_KEY_PREFIX.len() + PUBLIC_DIGITS + 1 + 2 * SECRET_BYTES;
 
 /// A key that has just been created.
 pub(crate) struct NewKey {
@@ -32,7 +32,7 @@ impl NewKey {
         let (mut public, mut secret) = ([0; PUBLIC_DIGITS / 2], [0; SECRET_BYTES]);
         rand::fill(&mut public).and_then(|()| rand::fill(&mut secret)).ok()?;
         let public = to_hex(&public);
-        let key = format!("{PREFIX}{public}_{}", to_hex(&secret));
+        let key = format!("{API_KEY_PREFIX}{public}_{}", to_hex(&secret));
         let identity = IdentityPattern::Key { public, hash: hash_key(&key) };
         Some(Self { key, identity })
     }
@@ -40,7 +40,7 @@ impl NewKey {
 
 /// The public half of a text that has the form of a key.
 pub(super) fn public_half(key: &str) -> Option<&str> {
-    let rest = key.strip_prefix(PREFIX).filter(|_| key.len() == KEY_LENGTH)?;
+    let rest = key.strip_prefix(API_KEY_PREFIX).filter(|_| key.len() == KEY_LENGTH)?;
     let (public, secret) = rest.split_once('_')?;
     let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
     (public.len() == PUBLIC_DIGITS && is_hex(public) && is_hex(secret)).then_some(public)

@@ -10,6 +10,8 @@ mod connection;
 #[cfg(feature = "simulator")]
 mod demo;
 mod descriptor;
+mod key;
+mod reload;
 mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
@@ -34,7 +36,10 @@ pub async fn run(cli: Cli) -> ExitCode {
             }
         }
         Command::Config(command) => config::run_config(command),
-
+        Command::Key(command) => {
+            let _log = start_log(cli.log_format, SERVER_FILTER);
+            to_exit_code(key::run_key(&command))
+        }
         Command::Descriptor(options) => {
             let _log = start_log(cli.log_format, SERVER_FILTER);
             to_exit_code(descriptor::write_descriptor_set(&options))

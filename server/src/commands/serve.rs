@@ -7,18 +7,19 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::reload::Reloader;
 use super::supervisor::{notify_stopping, supervise};
 use crate::admission::{AdmissionSettings, OverloadSettings, default_byte_budget};
 use crate::bedrock::{ConnectionOptions, ConnectorError, Settings as UpstreamSettings, Upstream};
 use crate::call::{CallSettings, Timeouts};
-use crate::config::{
-    ConnectionSettings, LimitSettings, Loaded, Mistakes, ServerSettings, Settings, SettingsOptions, load,
-};
+use crate::callers::KeySourceError;
+use crate::config::{ConnectionSettings, LimitSettings, Mistakes, ServerSettings, Settings, SettingsOptions, load};
 use crate::large_work::run_large_work;
 use crate::net::{
-    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServiceSettings, WebSettings, raise_descriptor_limit,
-    stop_signal,
+    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServerTls, ServiceSettings, TlsError, WebSettings,
+    raise_descriptor_limit, stop_signal,
 };
+use crate::routing::PolicyHandle;
 use crate::telemetry::{Exporters, TelemetryError, report_losses};
 
 /// Maximum time that the line "serving" waits for credentials.
@@ -33,6 +34,12 @@ pub(super) enum ServeError {
     /// The connections to Bedrock cannot be set up.
     #[error("connections to Bedrock: {0}")]
     Connector(#[from] ConnectorError),
+    /// A certificate or a key of the server cannot be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// The keys of an issuer cannot be loaded.
+    #[error("authentication: {0}")]
+    Keys(#[from] KeySourceError),
     /// The gateway could not start, or it failed.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -54,11 +61,13 @@ pub(super) enum ServeError {
 /// # Errors
 /// [`ServeError`].
 pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
-    let Loaded { settings, hash, .. } = load(&options)?;
+    let loaded = load(&options)?;
     raise_descriptor_limit();
-    tracing::info!(hash, "configuration");
     let exporters = Exporters::start()?;
-    let Settings { server, limits, aws, .. } = settings;
+    let Settings { server, limits, aws, .. } = loaded.settings.clone();
+    let tls = loaded.settings.tls_options().as_ref().map(ServerTls::load).transpose()?;
+    warn_if_exposed(&loaded.settings);
+    let policy = PolicyHandle::new(loaded.settings.policy(None)?);
     bedrock_grpc_schema::codec::run_large_work_in(run_large_work);
     let upstream_ca = aws.ca.clone().map(read_certificates).transpose()?;
     let upstream = UpstreamSettings {
@@ -69,8 +78,9 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     };
     let upstream = Arc::new(Upstream::load(upstream).await?);
     let grace = server.grace.0;
-    let settings = gateway_settings(server, &limits);
-    let mut gateway = Gateway::start(settings, Arc::clone(&upstream)).await?;
+    let settings = GatewaySettings { tls: tls.clone(), ..gateway_settings(server, &limits) };
+    let mut gateway = Gateway::start(settings, Arc::clone(&upstream), policy.clone()).await?;
+    let reloader = Reloader::new(options, loaded, policy, tls, Arc::clone(&upstream));
     // The gateway serves already. When this line is written, the gateway is also ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
     tracing::info!(address = gateway.address(), addresses = gateway.addresses().join(","), "serving");
@@ -88,11 +98,23 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
         // In this order: SIGTERM is handled before systemd gets the message that the gateway is ready.
         biased;
         outcome = run => outcome,
-        () = supervise(&upstream) => Ok(()),
+        () = supervise(reloader) => Ok(()),
         () = report_losses() => Ok(()),
     };
     exporters.stop();
     Ok(outcome?)
+}
+
+/// Warns if strangers could use the gateway: it listens beyond this machine, and it knows neither TLS nor callers.
+fn warn_if_exposed(settings: &Settings) {
+    let is_open = settings.server.tls.is_none() && settings.callers.is_empty();
+    for address in settings.server.listen.iter().filter(|address| is_open && !address.is_local()) {
+        tracing::warn!(
+            %address,
+            "everyone who can connect can use the gateway's AWS identity: this address is not loopback, and neither TLS nor \
+             callers are configured"
+        );
+    }
 }
 
 /// The settings of the gateway's port.
@@ -106,6 +128,7 @@ fn gateway_settings(server: ServerSettings, limits: &LimitSettings) -> GatewaySe
     let as_usize = |number| usize::try_from(number).unwrap_or(usize::MAX);
     GatewaySettings {
         listen: server.listen,
+        tls: None,
         calls: CallSettings {
             timeouts,
             ignore_unknown_fields: server.ignore_unknown_fields,

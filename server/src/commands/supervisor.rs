@@ -7,10 +7,10 @@ use std::future::pending;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::bedrock::Upstream;
+use super::reload::Reloader;
 
 /// Reports that the gateway has started to shut down.
 pub(super) fn notify_stopping() {
@@ -19,10 +19,10 @@ pub(super) fn notify_stopping() {
 
 /// Reports that the gateway is ready, reports to the watchdog, and reloads credentials on SIGHUP, for as long as it is polled. It
 /// never resolves.
-pub(super) async fn supervise(upstream: &Upstream) {
+pub(super) async fn supervise(reloader: Reloader) {
     tokio::select! {
         () = feed_watchdog() => {}
-        () = reload_on_hangup(upstream) => {}
+        () = reload_on_demand(reloader) => {}
     }
 }
 
@@ -40,27 +40,43 @@ async fn feed_watchdog() {
     }
 }
 
-/// On SIGHUP loads credentials and profiles again. Running calls are not affected.
-async fn reload_on_hangup(upstream: &Upstream) {
+/// Reloads credentials and the configuration on SIGHUP, and the configuration when a file has changed. Running calls are not
+/// affected.
+async fn reload_on_demand(mut reloader: Reloader) {
     let hangup = signal(SignalKind::hangup());
     // systemd may send SIGHUP after this message. Without the handler, SIGHUP would end the process.
     notify(&[NotifyState::Ready]);
-    let Ok(mut hangup) = hangup else {
-        tracing::error!("SIGHUP cannot be received; credentials are only reloaded when Bedrock rejects them");
-        return pending().await;
+    let mut hangup = match hangup {
+        Ok(hangup) => Some(hangup),
+        Err(error) => {
+            tracing::error!(%error, "SIGHUP cannot be received");
+            None
+        }
     };
-    while hangup.recv().await.is_some() {
+    loop {
+        let is_hangup = tokio::select! {
+            () = next_signal(hangup.as_mut()) => true,
+            () = reloader.wait_for_change() => false,
+        };
+        if !is_hangup {
+            reloader.reload().await;
+            continue;
+        }
         let mut started = vec![NotifyState::Reloading];
         // systemd 253 and newer compares this time with the time of its request.
         started.extend(NotifyState::monotonic_usec_now());
         notify(&started);
-        tracing::info!("reloading credentials");
-        if !upstream.refresh(upstream.generation()).await {
-            tracing::warn!(
-                "credentials were not reloaded: the provider failed, or the last load is less than 10 s old"
-            );
-        }
+        reloader.reload().await;
+        reloader.reload_credentials().await;
         notify(&[NotifyState::Ready]);
+    }
+}
+
+async fn next_signal(signal: Option<&mut Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
     }
     pending().await
 }

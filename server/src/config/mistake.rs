@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::node::Origin;
 
+/// The longest part of a path that a message repeats. Names of models and callers have at most 64 bytes.
+const KEY_LIMIT: usize = 100;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
@@ -66,7 +69,9 @@ pub(super) fn join_path(path: &[String]) -> String {
             text.push_str(&format!("[{part}]"));
         } else {
             text.push_str(if text.is_empty() { "" } else { "." });
-            text.push_str(part);
+            let short = &part[..part.floor_char_boundary(KEY_LIMIT)];
+            // A key may have line breaks, and each mistake has one line.
+            text.extend(short.chars().map(|c| if c.is_control() { ' ' } else { c }));
         }
     }
     text

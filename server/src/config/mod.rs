@@ -3,10 +3,12 @@
 //! `settings` has the types. Their JSON Schema is the only description of keys, types, defaults and limits: `read` checks a file
 //! with it, `flags` makes the command line from it, and `config schema` prints it. `rules` has what concerns more than one key.
 
+mod caller_settings;
 mod flags;
 mod load;
 mod mistake;
 mod node;
+mod policy;
 mod read;
 mod rules;
 mod schema;

@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value as Json};
 use super::mistake::{Mistake, nearest};
 use super::node::{Entry, Node, Origin, Value};
 use super::values::check_format;
+use crate::callers::API_KEY_PREFIX;
 
 /// The longest text of a file that a message repeats.
 const QUOTE_LIMIT: usize = 60;
@@ -186,6 +187,9 @@ fn parse_bool(text: &str) -> Option<bool> {
 pub(super) fn quote(text: &str) -> String {
     if text.contains(['\n', '\r']) {
         return "a text of several lines".to_owned();
+    }
+    if text.contains(API_KEY_PREFIX) {
+        return "an API key".to_owned();
     }
     let short = &text[..text.floor_char_boundary(QUOTE_LIMIT)];
     format!("`{short}{}`", if short.len() < text.len() { "…" } else { "" })

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::settings::{AuthenticationSettings, CallerSettings, ModelSettings, Settings};
+use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettings};
+use super::settings::Settings;
 use crate::callers::{ANONYMOUS, IdentityPattern};
 
 /// The path of a key, and what is wrong there.
@@ -140,6 +141,10 @@ fn check_authentication(authentication: &AuthenticationSettings, settings: &Sett
         } else if name.contains('/') {
             broken.push((path(["authentication", "jwt", name]), "the name of an issuer has no `/`".to_owned()));
         }
+    }
+    if !authentication.jwt.is_empty() && settings.callers.is_empty() {
+        let problem = "needs callers: without them every caller is anonymous, with or without a token".to_owned();
+        broken.push((path(["authentication", "jwt"]), problem));
     }
     if authentication.health && settings.callers.is_empty() {
         broken.push((path(["authentication", "health"]), "needs callers".to_owned()));

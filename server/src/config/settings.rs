@@ -7,8 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::values::{Interval, Peer, PositiveInterval, Region, Size};
-use crate::callers::{IdentityPattern, Pattern};
+use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettings};
+use super::values::{Interval, PositiveInterval, Region, Size};
 use crate::net::{AllowedOrigin, ListenAddress};
 
 const fn interval(duration: Duration) -> Interval {
@@ -30,16 +30,12 @@ pub(crate) struct Settings {
     /// The way to Bedrock.
     pub(crate) aws: AwsSettings,
     /// Names that callers can write as model ids.
-    #[serde(skip)]
     pub(crate) models: BTreeMap<String, ModelSettings>,
     /// Whether callers can use model ids and ARNs that are no names of `models`.
-    #[serde(skip)]
     pub(crate) passthrough: bool,
     /// Who can call, and what each caller can use. Without it every caller is `anonymous` and can use everything.
-    #[serde(skip)]
     pub(crate) callers: BTreeMap<String, CallerSettings>,
     /// How callers prove who they are.
-    #[serde(skip)]
     pub(crate) authentication: AuthenticationSettings,
 }
 
@@ -66,7 +62,6 @@ pub(crate) struct ServerSettings {
     #[schemars(length(min = 1), extend("x-flag" = "listen", "x-value" = "ADDRESS"))]
     pub(crate) listen: Vec<ListenAddress>,
     /// TLS for callers on TCP. Unix sockets have none.
-    #[serde(skip)]
     pub(crate) tls: Option<TlsSettings>,
     /// Maximum time that running calls may take to finish after SIGTERM.
     #[schemars(extend("x-flag" = "grace"))]
@@ -245,7 +240,6 @@ pub(crate) struct AwsSettings {
     #[schemars(extend("x-flag" = "region", "x-value" = "REGION"))]
     pub(crate) region: Option<Region>,
     /// The only Regions that calls may use. Empty: all.
-    #[serde(skip)]
     pub(crate) regions: Vec<Region>,
     /// A file of certificates (PEM) to trust in addition to the platform's roots on connections to Bedrock: for a proxy, a
     /// private endpoint, or `simulate --tls`.
@@ -299,137 +293,6 @@ impl Default for ConnectionSettings {
             connect_timeout: seconds(5),
         }
     }
-}
-
-/// What a name of a model stands for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ModelSettings {
-    /// Where calls go. One target for now.
-    #[schemars(length(min = 1))]
-    pub(crate) targets: Vec<TargetSettings>,
-    /// The `maxTokens` of Converse and ConverseStream.
-    #[serde(default)]
-    pub(crate) max_tokens: MaxTokens,
-}
-
-/// A model in a Region.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TargetSettings {
-    /// The model id, inference profile or ARN at Bedrock.
-    pub(crate) model: String,
-    /// The AWS Region. [default: `aws.region`, or the ARN's]
-    #[serde(default)]
-    pub(crate) region: Option<Region>,
-}
-
-/// The `maxTokens` of Converse and ConverseStream. Bedrock reserves it from the quota when a call starts, so a request without
-/// it reserves the model's maximum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct MaxTokens {
-    /// The value of requests that have none.
-    #[schemars(range(min = 1, max = 2147483647))]
-    pub(crate) default: Option<u32>,
-    /// The largest value. A request with more is rejected.
-    #[schemars(range(min = 1, max = 2147483647))]
-    pub(crate) limit: Option<u32>,
-}
-
-/// A caller: a team or a service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CallerSettings {
-    /// How the gateway recognizes the caller. One of them is enough. `*` stands for any text, as in `spiffe://prod/ns/search/*`.
-    #[schemars(length(min = 1))]
-    pub(crate) identity: Vec<IdentityPattern>,
-    /// The model ids and names that the caller can use. `*` stands for any text.
-    #[serde(default = "everything")]
-    pub(crate) models: Vec<Pattern>,
-    /// The operations that the caller can use, for example `Converse*`.
-    #[serde(default = "everything")]
-    pub(crate) operations: Vec<Pattern>,
-    /// The Regions that the caller can use. Empty: all that `aws.regions` allows.
-    #[serde(default)]
-    pub(crate) regions: Vec<Region>,
-    /// The guardrail of every Converse, ConverseStream, InvokeModel and InvokeModelWithResponseStream. The caller cannot use
-    /// another one, and no operation that runs a model without it.
-    #[serde(default)]
-    pub(crate) guardrail: Option<GuardrailSettings>,
-    /// The largest request in bytes. [default: 32MiB, the limit of the gateway]
-    #[serde(default)]
-    pub(crate) max_request: Option<Size>,
-}
-
-fn everything() -> Vec<Pattern> {
-    vec![Pattern::everything()]
-}
-
-/// A guardrail that a caller's requests always have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct GuardrailSettings {
-    /// The guardrail's id or ARN.
-    pub(crate) id: String,
-    /// Its version: a number, or `DRAFT`.
-    pub(crate) version: String,
-}
-
-/// How callers prove who they are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct AuthenticationSettings {
-    /// The issuers of JSON Web Tokens that the gateway accepts, by a name of your choice.
-    pub(crate) jwt: BTreeMap<String, JwtSettings>,
-    /// The peers whose `x-forwarded-client-cert` is trusted: IP addresses, networks, certificates or users of a Unix socket.
-    pub(crate) trusted_proxies: Vec<Peer>,
-    /// The key in Bedrock's request metadata that gets the caller's name, for cost allocation. Without it nothing is added.
-    pub(crate) request_metadata: Option<String>,
-    /// Whether health checks and reflection need a caller too.
-    pub(crate) health: bool,
-    /// Maximum number of failed attempts of one peer in a minute. Further attempts are rejected without a check. A proxy
-    /// with many callers behind it is one peer. 0: no limit.
-    #[schemars(range(min = 0, max = 1000000))]
-    pub(crate) failures_per_minute: u32,
-}
-
-impl Default for AuthenticationSettings {
-    fn default() -> Self {
-        Self {
-            jwt: BTreeMap::new(),
-            trusted_proxies: Vec::new(),
-            request_metadata: None,
-            health: false,
-            failures_per_minute: 600,
-        }
-    }
-}
-
-/// An issuer of JSON Web Tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct JwtSettings {
-    /// The value of the claim `iss`.
-    #[schemars(extend("format" = "issuer"))]
-    pub(crate) issuer: String,
-    /// The values of the claim `aud` that are accepted.
-    #[schemars(length(min = 1))]
-    pub(crate) audience: Vec<String>,
-    /// The issuer's keys (JWKS): an https URL, or a file.
-    #[schemars(extend("format" = "keys"))]
-    pub(crate) jwks: String,
-    /// A file of certificates (PEM) to trust in addition to the platform's roots when the keys are loaded.
-    #[serde(default)]
-    #[schemars(extend("format" = "path"))]
-    pub(crate) ca: Option<PathBuf>,
-    /// The claim that `jwt:SUBJECT` is compared with.
-    #[serde(default = "subject_claim")]
-    pub(crate) claim: String,
-}
-
-fn subject_claim() -> String {
-    "sub".to_owned()
 }
 
 impl Settings {

@@ -17,8 +17,10 @@ fn check(text: &str) -> Result<Settings, String> {
 }
 
 #[test]
-fn example_is_valid() {
-    check(EXAMPLE).unwrap();
+fn example_is_valid_and_uses_every_section() {
+    let settings = check(EXAMPLE).unwrap();
+    assert_eq!((settings.models.len(), settings.callers.len(), settings.authentication.jwt.len()), (2, 2, 1));
+    assert!(!settings.passthrough && !settings.aws.regions.is_empty());
 }
 
 #[test]
@@ -49,6 +51,12 @@ fn all_mistakes_of_a_file_are_reported_in_order() {
 fn value_of_several_lines_is_not_repeated() {
     let mistakes = check("server:\n  grace: |\n    -----BEGIN PRIVATE KEY-----\n    c2VjcmV0\n").unwrap_err();
     assert!(mistakes.contains("a text of several lines") && !mistakes.contains("BEGIN"), "{mistakes}");
+}
+
+#[test]
+fn api_key_in_the_file_is_not_repeated() {
+    let mistakes = check("callers:\n  web: { identity: [\"bgk_0123456789abcdef_00\"] }\n").unwrap_err();
+    assert!(mistakes.contains("found an API key") && !mistakes.contains("0123456789"), "{mistakes}");
 }
 
 #[test]

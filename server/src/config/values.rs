@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use http::Uri;
-use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bedrock::is_region;
-use crate::callers::{IdentityPattern, Pattern};
+use crate::callers::{IdentityPattern, Pattern, TrustedPeer};
 use crate::net::{AllowedOrigin, ListenAddress};
 
 /// Checks a text by the name of its format. An unknown format has no check.
@@ -33,7 +32,7 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "keys" => !text.contains("://") || is_url(text, &["https"]),
         "role" => text.starts_with("arn:") && text.split(':').nth(2) == Some("iam") && text.contains(":role/"),
         "identity" => return text.parse::<IdentityPattern>().map(drop).map_err(|error| error.to_string()),
-        "peer" => return text.parse::<Peer>().map(drop).map_err(|error| error.to_string()),
+        "peer" => return text.parse::<TrustedPeer>().map(drop).map_err(|error| error.to_string()),
         _ => true,
     };
     if is_ok { Ok(()) } else { Err(expected()) }
@@ -97,7 +96,7 @@ text_setting!(Interval, "duration");
 text_setting!(PositiveInterval, "positive-duration");
 text_setting!(Size, "bytes");
 text_setting!(Region, "region");
-text_setting!(Peer, "peer");
+text_setting!(TrustedPeer, "peer");
 text_setting!(ListenAddress, "address");
 text_setting!(AllowedOrigin, "origin");
 text_setting!(IdentityPattern, "identity");
@@ -166,42 +165,5 @@ impl FromStr for Region {
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// A peer whose headers are trusted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Peer {
-    /// By its IP address.
-    Network(IpNet),
-    /// By its certificate, or by the user of its Unix socket.
-    Identity(IdentityPattern),
-}
-
-impl FromStr for Peer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(network) = text.parse::<IpNet>() {
-            return Ok(Self::Network(network));
-        }
-        if let Ok(address) = text.parse::<std::net::IpAddr>() {
-            return Ok(Self::Network(address.into()));
-        }
-        match text.parse() {
-            Ok(identity @ (IdentityPattern::Uri(_) | IdentityPattern::Dns(_) | IdentityPattern::Uid(_))) => {
-                Ok(Self::Identity(identity))
-            }
-            _ => Err(format!("expected {}", describe_format("peer"))),
-        }
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(network) => network.fmt(f),
-            Self::Identity(identity) => identity.fmt(f),
-        }
     }
 }

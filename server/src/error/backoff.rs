@@ -28,6 +28,9 @@ impl Backoff {
     /// spreads the callers that were rejected together.
     pub(super) const ADMISSION: Self = Self::new(1_000, 10_000);
 
+    /// After too many failed attempts. They are counted by the minute.
+    pub(super) const ATTEMPTS: Self = Self::new(30_000, 60_000);
+
     const fn new(base_ms: u64, cap_ms: u64) -> Self {
         Self { base: Duration::from_millis(base_ms), cap: Duration::from_millis(cap_ms) }
     }

@@ -52,6 +52,9 @@ pub(super) fn error_details(
         (Failure::NoRoomForMessage, _) => {
             details.add_quota_failure_violation("bytes in flight", message);
         }
+        (Failure::TooManyAttempts, _) => {
+            details.add_quota_failure_violation("failed attempts of this address", message);
+        }
         (Failure::Overloaded, _) => {
             details.add_quota_failure_violation("calls of this gateway", message);
         }
@@ -89,6 +92,13 @@ fn error_info_metadata(
     optional("region", context.region.as_deref());
     optional("aws_request_id", context.request_id.as_deref());
     optional("client_request_token", context.sent_request_token());
+    match failure {
+        Failure::ModelNotAllowed { allowed }
+        | Failure::OperationNotAllowed { allowed }
+        | Failure::RegionNotAllowed { allowed } => optional("allowed", Some(allowed.as_str())),
+        Failure::GuardrailNotAllowed { required } => optional("allowed", Some(required.as_str())),
+        _ => None,
+    };
     if let Failure::Exception(e) = failure {
         optional("aws_error_code", e.name.as_deref());
         if classification.reason.starts_with("UPSTREAM_") {

@@ -87,6 +87,36 @@ pub(crate) enum Failure {
     /// The process cannot serve more calls.
     #[error("the gateway is overloaded")]
     Overloaded,
+    /// No credential of the call belongs to a caller. The text says why for each, and contains none of them.
+    #[error("{0}")]
+    CallerUnknown(String),
+    /// Too many calls of this peer had no valid credential.
+    #[error("too many failed attempts of this peer")]
+    TooManyAttempts,
+    /// The caller may not use the model.
+    #[error("the caller may not use this model")]
+    ModelNotAllowed {
+        /// What it may use.
+        allowed: String,
+    },
+    /// The caller may not use the operation.
+    #[error("the caller may not use this operation")]
+    OperationNotAllowed {
+        /// What it may use.
+        allowed: String,
+    },
+    /// The caller may not use the Region.
+    #[error("the caller may not use this Region")]
+    RegionNotAllowed {
+        /// What it may use.
+        allowed: String,
+    },
+    /// The caller's requests must have a guardrail, and this one names another one or cannot have one.
+    #[error("the caller's requests must have the guardrail {required}")]
+    GuardrailNotAllowed {
+        /// The guardrail's id.
+        required: String,
+    },
     /// The caller reset the stream, or its connection broke.
     #[error("the caller left")]
     CallerLeft,

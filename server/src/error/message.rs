@@ -45,6 +45,14 @@ pub(super) fn caller_message(failure: &Failure, context: &CallContext) -> String
         Failure::NoRoomForMessage => {
             "the gateway has no room for another message of this size; retry after the delay".to_owned()
         }
+        Failure::CallerUnknown(_)
+        | Failure::ModelNotAllowed { .. }
+        | Failure::OperationNotAllowed { .. }
+        | Failure::RegionNotAllowed { .. }
+        | Failure::GuardrailNotAllowed { .. } => failure.to_string(),
+        Failure::TooManyAttempts => {
+            "too many calls without a valid credential came from this address; retry after the delay".to_owned()
+        }
         Failure::Overloaded => "the gateway is overloaded; retry after the delay, or on another instance".to_owned(),
         Failure::Draining => "this gateway is shutting down; retry at once on another connection".to_owned(),
         Failure::Panicked => "the gateway has a bug and could not complete the call; its log has the place".to_owned(),

@@ -51,6 +51,19 @@ impl Failure {
             Self::Overloaded => {
                 row(Code::ResourceExhausted, "ADMISSION_OVERLOAD", Retry::Never, P::After(Backoff::ADMISSION))
             }
+            // The caller must change its credentials or its request. A retry would be rejected again.
+            Self::CallerUnknown(_) => row(Code::Unauthenticated, "CALLER_UNKNOWN", Retry::Never, P::None),
+            Self::TooManyAttempts => {
+                row(Code::ResourceExhausted, "CALLER_ATTEMPTS", Retry::Never, P::After(Backoff::ATTEMPTS))
+            }
+            Self::ModelNotAllowed { .. } => row(Code::PermissionDenied, "MODEL_NOT_ALLOWED", Retry::Never, P::None),
+            Self::OperationNotAllowed { .. } => {
+                row(Code::PermissionDenied, "OPERATION_NOT_ALLOWED", Retry::Never, P::None)
+            }
+            Self::RegionNotAllowed { .. } => row(Code::PermissionDenied, "REGION_NOT_ALLOWED", Retry::Never, P::None),
+            Self::GuardrailNotAllowed { .. } => {
+                row(Code::PermissionDenied, "GUARDRAIL_NOT_ALLOWED", Retry::Never, P::None)
+            }
             Self::CallerLeft => row(Code::Cancelled, "CANCELLED", Retry::Never, P::None),
             Self::Draining => row(Code::Unavailable, "DRAINING", Retry::Never, P::After(Backoff::NONE)),
             // The model may have run and been billed before the bug, so the caller must not retry.

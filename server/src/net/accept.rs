@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fs::File;
 use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -17,6 +16,7 @@ use super::connection::{ConnectionServer, Socket};
 use super::connection_limits::{Exceeded, OpenConnections};
 use super::listener::Listener;
 use super::socket_authority::AuthoritySocket;
+use crate::callers::Peer;
 
 /// Time without accepts after a failed one. The next would fail too, and the loop would spin.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -27,8 +27,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// An accepted connection.
 struct Accepted {
     socket: Box<dyn Socket>,
-    /// The address of the peer; `None` for a Unix socket.
-    peer: Option<IpAddr>,
+    peer: Peer,
 }
 
 impl Listener {
@@ -49,11 +48,11 @@ impl Listener {
                 () = server.draining.cancelled() => break,
             };
             match accepted {
-                Ok(accepted) => match open.admit(accepted.peer, &server.limits) {
+                Ok(accepted) => match open.admit(accepted.peer.address, &server.limits) {
                     Ok(permit) => {
                         let server = server.clone();
                         connections.spawn(async move {
-                            server.serve(accepted.socket).await;
+                            server.serve(accepted.socket, accepted.peer).await;
                             drop(permit);
                         });
                     }
@@ -83,12 +82,15 @@ async fn accept_tcp(listener: &TcpListener) -> io::Result<Accepted> {
     let (socket, peer) = listener.accept().await?;
     // Without this the kernel delays small writes. A failure means that the peer has gone, which reading shows too.
     let _ = socket.set_nodelay(true);
-    Ok(Accepted { socket: Box::new(socket), peer: Some(peer.ip()) })
+    let peer = Peer { address: Some(peer.ip()), ..Peer::default() };
+    Ok(Accepted { socket: Box::new(socket), peer })
 }
 
 async fn accept_unix(listener: &UnixListener) -> io::Result<Accepted> {
     let (socket, _) = listener.accept().await?;
-    Ok(Accepted { socket: Box::new(AuthoritySocket::new(socket)), peer: None })
+    let uid = socket.peer_cred().ok().map(|credentials| credentials.uid());
+    let peer = Peer { uid, ..Peer::default() };
+    Ok(Accepted { socket: Box::new(AuthoritySocket::new(socket)), peer })
 }
 
 /// Counts connections that exceed a limit, and logs them from time to time.

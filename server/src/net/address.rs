@@ -18,6 +18,20 @@ pub(crate) enum ListenAddress {
     Systemd,
 }
 
+impl ListenAddress {
+    /// Whether only processes on this machine can connect. systemd's socket may be anything, and its unit says what.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) | Self::Systemd => true,
+            Self::Tcp(address) => {
+                let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
+}
+
 /// An address without a host or a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected host:port, the path of a Unix socket, or unix: and a path")]

@@ -1,6 +1,7 @@
 //! Serves one connection of a caller, from its handshake to its end.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -17,9 +18,11 @@ use tower::Service;
 
 use super::coalescing::{CoalescingSocket, WritePolicy};
 use super::connection_limits::ConnectionLimits;
-use super::handshake::{HttpVersion, read_http_version};
+use super::handshake::{HttpVersion, Rewound, read_http_version};
 use super::http1::reject_http1;
 use super::open_calls::{CountedService, OpenCalls};
+use super::tls::ServerTls;
+use crate::callers::Peer;
 
 /// Time between two keepalive pings on a silent connection. Without them a caller whose machine has died would keep its
 /// stream, which is paid for, until the model has finished.
@@ -55,6 +58,8 @@ pub(super) struct ConnectionServer<S> {
     pub(super) serves_http1: bool,
     pub(super) limits: ConnectionLimits,
     pub(super) writes: WritePolicy,
+    /// TLS on TCP. Unix sockets have none.
+    pub(super) tls: Option<ServerTls>,
     /// Cancelled when connections must take no new calls.
     pub(super) draining: CancellationToken,
 }
@@ -66,25 +71,41 @@ where
 {
     /// Serves `socket` until the peer closes it, it has no calls for too long, or its last call after the start of the
     /// shutdown has ended.
-    pub(super) async fn serve(self, socket: Box<dyn Socket>) {
-        let handshake = timeout(self.limits.handshake_timeout, read_http_version(socket));
+    pub(super) async fn serve(self, socket: Box<dyn Socket>, peer: Peer) {
+        let handshake = timeout(self.limits.handshake_timeout, self.handshake(socket, peer));
         let handshake = tokio::select! {
             handshake = handshake => handshake,
             () = self.draining.cancelled() => return,
         };
         match handshake {
-            Ok(Ok((HttpVersion::Http2, socket))) => self.serve_http2(socket).await,
-            Ok(Ok((HttpVersion::Http1, socket))) if self.serves_http1 => self.serve_http1(socket).await,
-            Ok(Ok((HttpVersion::Http1, socket))) => reject_http1(socket, self.limits.handshake_timeout).await,
+            Ok(Ok((HttpVersion::Http2, socket, peer))) => self.serve_http2(socket, peer).await,
+            Ok(Ok((HttpVersion::Http1, socket, peer))) if self.serves_http1 => self.serve_http1(socket, peer).await,
+            Ok(Ok((HttpVersion::Http1, socket, _))) => reject_http1(socket, self.limits.handshake_timeout).await,
             Ok(Err(error)) => tracing::debug!(%error, "a caller's connection ended within its handshake"),
             Err(_) => tracing::debug!("a caller's connection did not complete its handshake in time"),
         }
     }
 
-    async fn serve_http2(self, socket: impl Socket + 'static) {
+    /// Makes the TLS handshake, if there is one, and reads which HTTP version the peer speaks.
+    async fn handshake(
+        &self,
+        socket: Box<dyn Socket>,
+        mut peer: Peer,
+    ) -> io::Result<(HttpVersion, Rewound<Box<dyn Socket>>, Peer)> {
+        let mut socket = socket;
+        if let Some(tls) = self.tls.as_ref().filter(|_| peer.address.is_some()) {
+            let (stream, certificate) = tls.accept(socket).await?;
+            peer.certificate = certificate;
+            socket = Box::new(stream);
+        }
+        let (version, socket) = read_http_version(socket).await?;
+        Ok((version, socket, peer))
+    }
+
+    async fn serve_http2(self, socket: impl Socket + 'static, peer: Peer) {
         let Self { service, limits, writes, draining, .. } = self;
         let calls = OpenCalls::new();
-        let service = CountedService::new(service, calls.clone());
+        let service = CountedService::new(service, calls.clone(), peer);
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -97,10 +118,10 @@ where
     }
 
     /// There are no pings in HTTP/1.1. A dead peer is noticed when TCP gives up an event.
-    async fn serve_http1(self, socket: impl Socket + 'static) {
+    async fn serve_http1(self, socket: impl Socket + 'static, peer: Peer) {
         let Self { service, limits, writes, draining, .. } = self;
         let calls = OpenCalls::new();
-        let service = CountedService::new(service, calls.clone());
+        let service = CountedService::new(service, calls.clone(), peer);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.handshake_timeout)

@@ -17,9 +17,11 @@ use super::grpc_web::{WebLayer, WebSettings};
 use super::health::HealthReport;
 use super::listener::Listener;
 use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
+use super::tls::ServerTls;
 use crate::admission::{Admission, AdmissionSettings, DelayMonitor};
 use crate::bedrock::Upstream;
 use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
+use crate::routing::{Bedrock, PolicyHandle};
 use crate::telemetry::observe_running_calls;
 
 /// Maximum time that connections may take to close after every call has ended.
@@ -30,6 +32,8 @@ const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct GatewaySettings {
     /// The addresses to listen on. There is at least one.
     pub(crate) listen: Vec<ListenAddress>,
+    /// TLS for callers on TCP.
+    pub(crate) tls: Option<ServerTls>,
     /// Settings that apply to every call.
     pub(crate) calls: CallSettings,
     /// Maximum time that running calls may take to finish after the shutdown has started.
@@ -85,7 +89,11 @@ impl Gateway {
     ///
     /// # Errors
     /// [`GatewayError::Listen`] when the address is in use or not allowed.
-    pub(crate) async fn start(settings: GatewaySettings, upstream: Arc<Upstream>) -> Result<Self, GatewayError> {
+    pub(crate) async fn start(
+        settings: GatewaySettings,
+        upstream: Arc<Upstream>,
+        policy: PolicyHandle,
+    ) -> Result<Self, GatewayError> {
         let GatewaySettings { listen, calls, grace, admission, services, max_write_delay, web, .. } = settings;
         let load_report_capacity = settings.load_report_capacity;
         let mut listeners = Vec::new();
@@ -97,18 +105,19 @@ impl Gateway {
         let (health, health_service) = HealthReport::start(Arc::clone(&upstream), RUNTIME_SERVICE).await;
         let shutdown = Shutdown::default();
         let load = load_report_capacity.map(|calls| LoadReporter::new(calls, shutdown.running.clone()));
-        let services = Services::new(services, upstream, health_service, load.clone())?;
+        let services = Services::new(services, Bedrock::new(upstream), health_service, load.clone())?;
         observe_running_calls(shutdown.running.clone());
         let admission = Admission::new(admission);
         let delay_monitor = admission.overload.start_monitor();
         // Browsers speak HTTP/1.1 where there is no TLS.
         let serves_http1 = web.is_some();
-        let calls = CallLayer::new(calls, shutdown.clone(), admission, load).layer(services);
+        let calls = CallLayer::new(calls, shutdown.clone(), admission, load, policy).layer(services);
         let server = ConnectionServer {
             service: WebLayer::new(web).layer(calls),
             serves_http1,
             limits: settings.connections,
             writes: WritePolicy { running: shutdown.running.clone(), max_delay: max_write_delay },
+            tls: settings.tls,
             draining: shutdown.draining.clone(),
         };
         let open = OpenConnections::default();

@@ -18,6 +18,7 @@ mod origin;
 mod services;
 mod signals;
 mod socket_authority;
+mod tls;
 mod unix_socket;
 
 pub(crate) use address::ListenAddress;
@@ -28,3 +29,4 @@ pub(crate) use grpc_web::WebSettings;
 pub(crate) use origin::AllowedOrigin;
 pub(crate) use services::ServiceSettings;
 pub(crate) use signals::stop_signal;
+pub(crate) use tls::{ServerTls, TlsError, TlsOptions};

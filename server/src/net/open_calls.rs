@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use tonic::body::Body;
 use tower::Service;
 
+use crate::callers::Peer;
+
 /// The open calls of one connection. Clones share the count.
 #[derive(Debug, Clone)]
 pub(super) struct OpenCalls(Arc<State>);
@@ -36,6 +38,7 @@ pub(super) struct OpenCall(OpenCalls);
 pub(super) struct CountedService<S> {
     service: S,
     calls: OpenCalls,
+    peer: Arc<Peer>,
 }
 
 /// The body of a response, and the call that ends with it.
@@ -74,9 +77,9 @@ impl Drop for OpenCall {
 }
 
 impl<S> CountedService<S> {
-    /// Counts the calls of `service` in `calls`.
-    pub(super) fn new(service: S, calls: OpenCalls) -> Self {
-        Self { service, calls }
+    /// Counts the calls of `service` in `calls`. Each request gets `peer` as an extension.
+    pub(super) fn new(service: S, calls: OpenCalls, peer: Peer) -> Self {
+        Self { service, calls, peer: Arc::new(peer) }
     }
 }
 
@@ -90,8 +93,9 @@ where
     type Future = CountedResponse<S::Future>;
 
     /// The service must always be ready, as tonic's are.
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let call = self.calls.start();
+        request.extensions_mut().insert(Arc::clone(&self.peer));
         CountedResponse { response: self.service.clone().call(request.map(Body::new)), call: Some(call) }
     }
 }

@@ -19,9 +19,9 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::Service;
 
 use super::load_service::LoadService;
-use crate::bedrock::Upstream;
 use crate::call::LoadReporter;
 use crate::limits::MAX_MESSAGE_BYTES;
+use crate::routing::Bedrock;
 use crate::rpc::{ControlPlane, Runtime};
 
 /// The full name of the main service. Health reports on it, and on the empty name for the whole server.
@@ -74,16 +74,16 @@ impl Services {
     /// When reflection cannot read the schema.
     pub(super) fn new(
         settings: ServiceSettings,
-        upstream: Arc<Upstream>,
+        bedrock: Bedrock,
         health: HealthServer<impl Health>,
         load: Option<LoadReporter>,
     ) -> Result<Self, tonic_reflection::server::Error> {
         let mut names = vec![RUNTIME_SERVICE, HEALTH, REFLECTION_V1, REFLECTION_V1ALPHA];
-        let runtime = BedrockRuntimeServiceServer::new(Runtime::new(Arc::clone(&upstream)));
+        let runtime = BedrockRuntimeServiceServer::new(Runtime::new(bedrock.clone()));
         let mut others = Routes::new(with_message_settings!(health));
         if settings.control_plane {
             names.push(control_plane::SERVICE_NAME);
-            let service = BedrockServiceServer::new(ControlPlane::new(upstream));
+            let service = BedrockServiceServer::new(ControlPlane::new(bedrock));
             others = others.add_service(with_message_settings!(service));
         }
         if let Some(load) = load {

@@ -10,12 +10,22 @@ use uuid::Uuid;
 use super::request::{UpstreamRequest, require_path_member};
 use super::usage::ReportsUsage;
 use crate::bedrock::Subject;
+use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
 use crate::telemetry::names;
 
 impl UpstreamRequest for StartAsyncInvokeRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
         require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
+    }
+
+    fn model_field(&mut self) -> Option<&mut Option<String>> {
+        Some(&mut self.model_id)
+    }
+
+    /// The operation has no guardrail.
+    fn require_guardrail(&mut self, guardrail: &RequiredGuardrail) -> Result<(), Failure> {
+        Err(Failure::GuardrailNotAllowed { required: guardrail.id.clone() })
     }
 
     fn gen_ai_operation(&self) -> &'static str {
@@ -39,6 +49,15 @@ impl UpstreamRequest for GetAsyncInvokeRequest {
         Ok(Subject::Resource { kind: "async invocation", id })
     }
 
+    fn model_field(&mut self) -> Option<&mut Option<String>> {
+        None
+    }
+
+    /// It runs no model.
+    fn require_guardrail(&mut self, _: &RequiredGuardrail) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn gen_ai_operation(&self) -> &'static str {
         names::GET_ASYNC_INVOKE
     }
@@ -47,6 +66,15 @@ impl UpstreamRequest for GetAsyncInvokeRequest {
 impl UpstreamRequest for ListAsyncInvokesRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
         Ok(Subject::Account)
+    }
+
+    fn model_field(&mut self) -> Option<&mut Option<String>> {
+        None
+    }
+
+    /// It runs no model.
+    fn require_guardrail(&mut self, _: &RequiredGuardrail) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn gen_ai_operation(&self) -> &'static str {

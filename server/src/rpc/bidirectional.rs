@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bedrock_grpc_schema::operation::OperationRequest as _;
 use bedrock_grpc_schema::runtime::v1::invoke_model_with_bidirectional_stream_request::Member as Input;
 use bedrock_grpc_schema::runtime::v1::invoke_model_with_bidirectional_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::{
@@ -18,13 +19,14 @@ use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::metadata::insert_initial_metadata;
-use super::prepare::{call_from_extensions, resolve_target};
+use super::prepare::{call_from_extensions, start_span};
 use super::request::require_path_member;
 use super::stream::{EventReader, ResponseStream, StreamEvent};
 use super::usage::ReportsUsage;
-use crate::bedrock::{RequestTemplate, Subject, Upstream};
+use crate::bedrock::{RequestTemplate, Subject};
 use crate::call::{Call, Phase};
 use crate::error::Failure;
+use crate::routing::Bedrock;
 use crate::telemetry::names;
 
 type RequestStream = Streaming<InvokeModelWithBidirectionalStreamRequest>;
@@ -32,27 +34,35 @@ type RequestStream = Streaming<InvokeModelWithBidirectionalStreamRequest>;
 /// Opens the stream. Returns on Bedrock's 200, because a caller may wait for headers before it sends. For the same reason there
 /// is no timeout for the first event. There is no idle timeout either, because people pause while they talk.
 pub(super) async fn run_bidirectional(
-    upstream: &Upstream,
+    bedrock: &Bedrock,
     request: Request<RequestStream>,
 ) -> Result<Response<ResponseStream<InvokeModelWithBidirectionalStreamResponse>>, Status> {
     let (_, extensions, mut messages) = request.into_parts();
     let call = call_from_extensions(&extensions);
-    let first = messages.message().await?.unwrap_or_default();
+    let mut first = messages.message().await?.unwrap_or_default();
     let (input_failed, mut input_failure) = oneshot::channel();
     let opened = async {
         let model_id = require_path_member("modelId", first.model_id.as_deref())?;
-        let target = resolve_target(&call, upstream, Subject::Model(model_id), names::CHAT, Vec::new)?;
         let model_id = model_id.to_owned();
+        let subject = Subject::Model(&model_id);
+        start_span(&call, subject, names::CHAT, Vec::new);
+        let caller = call.caller()?;
+        let operation = InvokeModelWithBidirectionalStreamRequest::OPERATION.name;
+        let authorized = bedrock.authorize(&call.policy, caller, operation, subject)?;
+        if let Some(guardrail) = &caller.guardrail {
+            // The operation has no guardrail.
+            return Err(Failure::GuardrailNotAllowed { required: guardrail.id.clone() });
+        }
+        let chunk = chunk_bytes(&first, &model_id)?;
+        if let Some(route) = authorized.route() {
+            first.model_id = Some(route.model.clone());
+        }
         let request = RequestTemplate::new(&first)?;
-        let input = InputChunks {
-            first: chunk_bytes(&first, &model_id)?,
-            model_id,
-            messages,
-            call: Arc::clone(&call),
-            input_failed: Some(input_failed),
-        };
+        let (upstream, target) = (authorized.upstream(), authorized.target());
+        let input =
+            InputChunks { first: chunk, model_id, messages, call: Arc::clone(&call), input_failed: Some(input_failed) };
         tokio::select! {
-            response = call.run_without_retry(upstream, &target, upstream.bidirectional(&request, &target, input)) => response,
+            response = call.run_without_retry(upstream, target, upstream.bidirectional(&request, target, input)) => response,
             Ok(failure) = &mut input_failure => Err(failure),
         }
     };

@@ -8,10 +8,13 @@ use bedrock_grpc_schema::runtime::v1::{
 use opentelemetry::{Array, KeyValue, Value};
 
 use super::request::{UpstreamRequest, require_path_member};
+use super::rules::{limit_max_tokens, set_guardrail};
 use super::stream::StreamEvent;
 use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::Subject;
+use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
+use crate::routing::TokenLimits;
 use crate::telemetry::{self, names};
 
 macro_rules! converse_request {
@@ -19,6 +22,27 @@ macro_rules! converse_request {
         impl UpstreamRequest for $request {
             fn subject(&self) -> Result<Subject<'_>, Failure> {
                 require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
+            }
+
+            fn model_field(&mut self) -> Option<&mut Option<String>> {
+                Some(&mut self.model_id)
+            }
+
+            fn require_guardrail(&mut self, guardrail: &RequiredGuardrail) -> Result<(), Failure> {
+                let config = self.guardrail_config.get_or_insert_default();
+                set_guardrail(guardrail, &mut config.guardrail_identifier, &mut config.guardrail_version)
+            }
+
+            fn limit_tokens(&mut self, limits: TokenLimits) -> Result<(), Failure> {
+                if limits == TokenLimits::default() {
+                    return Ok(());
+                }
+                limit_max_tokens(&mut self.inference_config.get_or_insert_default().max_tokens, limits)
+            }
+
+            fn add_metadata(&mut self, key: &str, value: &str) -> Result<(), Failure> {
+                self.request_metadata.insert(key.to_owned(), value.to_owned());
+                Ok(())
             }
 
             fn gen_ai_operation(&self) -> &'static str {

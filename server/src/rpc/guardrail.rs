@@ -7,8 +7,10 @@ use bedrock_grpc_schema::runtime::v1::{
 use opentelemetry::KeyValue;
 
 use super::request::{UpstreamRequest, require_path_member};
+use super::rules::set_guardrail;
 use super::usage::ReportsUsage;
 use crate::bedrock::Subject;
+use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
 use crate::telemetry::names;
 
@@ -16,6 +18,14 @@ impl UpstreamRequest for ApplyGuardrailRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
         let id = require_path_member("guardrailIdentifier", self.guardrail_identifier.as_deref())?;
         Ok(Subject::Resource { kind: "guardrail", id })
+    }
+
+    fn model_field(&mut self) -> Option<&mut Option<String>> {
+        None
+    }
+
+    fn require_guardrail(&mut self, guardrail: &RequiredGuardrail) -> Result<(), Failure> {
+        set_guardrail(guardrail, &mut self.guardrail_identifier, &mut self.guardrail_version)
     }
 
     fn gen_ai_operation(&self) -> &'static str {
@@ -30,6 +40,15 @@ impl UpstreamRequest for ApplyGuardrailRequest {
 impl UpstreamRequest for InvokeGuardrailChecksRequest {
     fn subject(&self) -> Result<Subject<'_>, Failure> {
         Ok(Subject::Account)
+    }
+
+    fn model_field(&mut self) -> Option<&mut Option<String>> {
+        None
+    }
+
+    /// It runs no model.
+    fn require_guardrail(&mut self, _: &RequiredGuardrail) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn gen_ai_operation(&self) -> &'static str {

@@ -11,9 +11,11 @@ use opentelemetry::KeyValue;
 use serde::Deserialize;
 
 use super::request::{UpstreamRequest, require_path_member};
+use super::rules::{add_to_metadata_text, set_guardrail};
 use super::stream::StreamEvent;
 use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::Subject;
+use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
 use crate::telemetry::names;
 
@@ -22,6 +24,18 @@ macro_rules! invoke_model_request {
         impl UpstreamRequest for $request {
             fn subject(&self) -> Result<Subject<'_>, Failure> {
                 require_path_member("modelId", self.model_id.as_deref()).map(Subject::Model)
+            }
+
+            fn model_field(&mut self) -> Option<&mut Option<String>> {
+                Some(&mut self.model_id)
+            }
+
+            fn require_guardrail(&mut self, guardrail: &RequiredGuardrail) -> Result<(), Failure> {
+                set_guardrail(guardrail, &mut self.guardrail_identifier, &mut self.guardrail_version)
+            }
+
+            fn add_metadata(&mut self, key: &str, value: &str) -> Result<(), Failure> {
+                add_to_metadata_text(&mut self.request_metadata, key, value)
             }
 
             fn gen_ai_operation(&self) -> &'static str {

@@ -13,6 +13,7 @@ mod metadata;
 mod prepare;
 mod request;
 mod response;
+mod rules;
 mod runtime;
 mod stream;
 mod timeout;

@@ -7,48 +7,50 @@ use opentelemetry::KeyValue;
 use tonic::{Request, Status};
 
 use super::request::UpstreamRequest;
-use crate::bedrock::{RequestTemplate, Subject, Target, Upstream};
+use super::rules::apply_rules;
+use crate::bedrock::{RequestTemplate, Subject};
 use crate::call::{Call, CallOptions, CallSettings, Shutdown};
-use crate::error::Failure;
 use crate::large_work::run_sized;
+use crate::routing::{AuthorizedCall, Bedrock};
 
 /// A request that is ready to be sent.
 pub(super) struct PreparedRequest {
     pub(super) call: Arc<Call>,
-    pub(super) target: Target,
+    pub(super) authorized: AuthorizedCall,
     pub(super) request: RequestTemplate,
 }
 
-/// Finds the call of a request, resolves its target and writes the HTTP request.
+/// Finds the call of a request, checks that its caller may make it, and writes the HTTP request.
 pub(super) fn prepare_request<R: UpstreamRequest>(
-    upstream: &Upstream,
+    bedrock: &Bedrock,
     request: Request<R>,
 ) -> Result<PreparedRequest, Status> {
     let (_, extensions, mut request) = request.into_parts();
     let call = call_from_extensions(&extensions);
     let prepared = (|| {
         let subject = request.subject()?;
-        let target =
-            resolve_target(&call, upstream, subject, request.gen_ai_operation(), || request.span_attributes())?;
+        start_span(&call, subject, request.gen_ai_operation(), || request.span_attributes());
+        let caller = call.caller()?;
+        let authorized = bedrock.authorize(&call.policy, caller, R::OPERATION.name, subject)?;
+        apply_rules(&mut request, &call.policy, caller, &authorized)?;
         let token = request.generate_request_token();
         call.update(|record| record.context.generated_request_token = token);
         // The message is dropped then, so that only its JSON stays in memory.
-        Ok((target, run_sized(call.request_bytes(), || RequestTemplate::new(&request))?))
+        Ok((authorized, run_sized(call.request_bytes(), || RequestTemplate::new(&request))?))
     })();
     match prepared {
-        Ok((target, request)) => Ok(PreparedRequest { call, target, request }),
+        Ok((authorized, request)) => Ok(PreparedRequest { call, authorized, request }),
         Err(failure) => Err(call.record_failure(&failure)),
     }
 }
 
-/// Records the subject of the call, starts the CLIENT span and resolves the target.
-pub(super) fn resolve_target(
+/// Records the subject of the call and starts the CLIENT span.
+pub(super) fn start_span(
     call: &Call,
-    upstream: &Upstream,
     subject: Subject<'_>,
     gen_ai_operation: &'static str,
     span_attributes: impl FnOnce() -> Vec<KeyValue>,
-) -> Result<Target, Failure> {
+) {
     let (model_id, resource) = match subject {
         Subject::Model(id) => (Some(id), Some(("model", id))),
         Subject::Resource { kind, id } => (None, Some((kind, id))),
@@ -59,7 +61,6 @@ pub(super) fn resolve_target(
         record.context.resource = resource.map(|(kind, id)| (kind, id.to_owned()));
     });
     call.spans().start_model_span(gen_ai_operation, model_id, span_attributes);
-    upstream.target(subject)
 }
 
 /// The call that [`crate::call::CallLayer`] started.
@@ -67,6 +68,7 @@ pub(super) fn call_from_extensions(extensions: &Extensions) -> Arc<Call> {
     extensions.get::<Arc<Call>>().cloned().unwrap_or_else(|| {
         // The gateway always has the layer. Without it the call still needs a record.
         let (settings, shutdown) = (CallSettings::default(), Shutdown::default());
-        Call::start("", &HeaderMap::new(), settings, shutdown, None, CallOptions::default())
+        // It has no caller, so it reaches nothing.
+        Call::start("", &HeaderMap::new(), settings, shutdown, None, CallOptions::default(), Arc::default())
     })
 }

@@ -4,15 +4,43 @@ use bedrock_grpc_schema::operation::OperationRequest;
 use opentelemetry::KeyValue;
 
 use crate::bedrock::Subject;
+use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
+use crate::routing::TokenLimits;
 
 /// A request message that becomes a request to Bedrock.
-pub(super) trait UpstreamRequest: OperationRequest {
+pub(super) trait UpstreamRequest: OperationRequest + prost::Message {
     /// The resource that the call is about.
     ///
     /// # Errors
     /// [`Failure::Invalid`] when the member that names the resource is missing or too long.
     fn subject(&self) -> Result<Subject<'_>, Failure>;
+
+    /// The field that names the model, if the call is about one. The name of a model is replaced there.
+    fn model_field(&mut self) -> Option<&mut Option<String>>;
+
+    /// Sets the guardrail that the caller's requests must have. An operation that runs no model does nothing.
+    ///
+    /// # Errors
+    /// [`Failure::GuardrailNotAllowed`] if the request names another guardrail, or if the operation runs a model and cannot have
+    /// one.
+    fn require_guardrail(&mut self, guardrail: &RequiredGuardrail) -> Result<(), Failure>;
+
+    /// Sets `maxTokens` if it is not set, and checks it.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] if it is above the limit.
+    fn limit_tokens(&mut self, _: TokenLimits) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Adds an entry to Bedrock's request metadata, if the operation has some.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] if the caller's metadata cannot be read.
+    fn add_metadata(&mut self, _key: &str, _value: &str) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// The value of `gen_ai.operation.name`.
     fn gen_ai_operation(&self) -> &'static str;

@@ -17,9 +17,10 @@ use super::prepare::{PreparedRequest, prepare_request};
 use super::request::UpstreamRequest;
 use super::timeout::with_timeout;
 use super::usage::{ReportsUsage, record_usage};
-use crate::bedrock::{Body, Frame, Frames, Upstream};
+use crate::bedrock::{Body, Frame, Frames};
 use crate::call::{Call, Phase};
 use crate::error::Failure;
+use crate::routing::Bedrock;
 use crate::telemetry;
 
 /// A stream of response messages as tonic expects it.
@@ -48,14 +49,15 @@ pub(super) trait StreamEvent: Union + ReportsUsage + Send + 'static {
 
 /// Sends the request to Bedrock and streams the response.
 pub(super) async fn run_stream<R: UpstreamRequest, E: StreamEvent>(
-    upstream: &Upstream,
+    bedrock: &Bedrock,
     request: Request<R>,
 ) -> Result<Response<ResponseStream<E::Message>>, Status> {
-    let PreparedRequest { call, target, request } = prepare_request(upstream, request)?;
+    let PreparedRequest { call, authorized, request } = prepare_request(bedrock, request)?;
+    let (upstream, target) = (authorized.upstream(), authorized.target());
     let timeouts = call.settings.timeouts;
-    let outcome = call.with_retries(upstream, &target, async || {
+    let outcome = call.with_retries(upstream, target, async || {
         let attempt = async {
-            let response = upstream.send(&request, &target).await?;
+            let response = upstream.send(&request, target).await?;
             call.on_response_headers(&response.headers);
             let mut events = EventReader::<E>::new(Arc::clone(&call), response.body);
             let first = events.next().await?;

@@ -9,8 +9,8 @@ use super::request::UpstreamRequest;
 use super::response::decode_response;
 use super::timeout::with_timeout;
 use super::usage::{ReportsUsage, record_usage};
-use crate::bedrock::Upstream;
 use crate::error::Failure;
+use crate::routing::Bedrock;
 
 /// Responses from this size are compressed for callers that accept it. A smaller one fits a few packets, and gzip costs more
 /// CPU than the whole call.
@@ -18,16 +18,17 @@ const MIN_COMPRESSED_BYTES: usize = 16 * 1024;
 
 /// Sends the request to Bedrock and returns the complete response.
 pub(super) async fn run_unary<R: UpstreamRequest>(
-    upstream: &Upstream,
+    bedrock: &Bedrock,
     request: Request<R>,
 ) -> Result<Response<R::Response>, Status>
 where
     R::Response: ReportsUsage + Message,
 {
-    let PreparedRequest { call, target, request } = prepare_request(upstream, request)?;
-    let outcome = call.with_retries(upstream, &target, async || {
+    let PreparedRequest { call, authorized, request } = prepare_request(bedrock, request)?;
+    let (upstream, target) = (authorized.upstream(), authorized.target());
+    let outcome = call.with_retries(upstream, target, async || {
         let attempt = async {
-            let response = upstream.send(&request, &target).await?;
+            let response = upstream.send(&request, target).await?;
             call.on_response_headers(&response.headers);
             let body = response.body.read_to_end().await?;
             call.on_first_event();

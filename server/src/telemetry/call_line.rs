@@ -14,6 +14,7 @@ pub(crate) fn log_call(code: Code, record: &CallRecord, elapsed: Duration, trace
     let failure = record.failure.as_ref();
     tracing::info!(
         rpc = context.operation,
+        caller = context.caller,
         model = context.model_id,
         region = context.region,
         status = status_name(code),

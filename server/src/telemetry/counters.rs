@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use opentelemetry::metrics::Counter;
+use opentelemetry::metrics::{Counter, Gauge};
 use opentelemetry::{KeyValue, global};
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +55,30 @@ pub(crate) fn count_unknown_member(name: &str) {
 /// Counts a stream that ended after `messageStop` without `metadata`.
 pub(crate) fn count_missing_metadata() {
     MISSING_METADATA.add(1, &[]);
+}
+
+static RELOADS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let meter = global::meter(names::SCOPE);
+    meter.u64_counter(names::CONFIGURATION_RELOADS).with_description("Reloads of the configuration").build()
+});
+
+static GENERATION: LazyLock<Gauge<u64>> = LazyLock::new(|| {
+    let meter = global::meter(names::SCOPE);
+    meter
+        .u64_gauge(names::CONFIGURATION_GENERATION)
+        .with_description("The number of the configuration that applies; the process starts with 1")
+        .build()
+});
+
+/// Counts a reload of the configuration, and whether the new one applies.
+pub(crate) fn count_reload(is_applied: bool) {
+    let result = if is_applied { "applied" } else { "rejected" };
+    RELOADS.add(1, &[KeyValue::new(names::RESULT, result)]);
+}
+
+/// Reports which configuration applies.
+pub(crate) fn set_configuration_generation(generation: u64) {
+    GENERATION.record(generation, &[]);
 }
 
 /// Reports the number of running calls at each export. Autoscalers scale by it.

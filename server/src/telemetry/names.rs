@@ -33,6 +33,8 @@ pub(crate) const AWS_REQUEST_ID: &str = "aws.request_id";
 pub(crate) const CLOUD_REGION: &str = "cloud.region";
 
 // The gateway's own names.
+/// The name of the caller in the configuration.
+pub(crate) const CALLER: &str = "bedrock_grpc.caller";
 pub(crate) const ATTEMPT: &str = "bedrock_grpc.attempt";
 pub(crate) const ATTEMPTS: &str = "bedrock_grpc.attempts";
 /// A counter: members of Bedrock's responses that the schema does not have, by [`MEMBER`].
@@ -47,6 +49,12 @@ pub(crate) const LOST_TELEMETRY: &str = "bedrock_grpc.telemetry.lost";
 pub(crate) const LOST_DATA: &str = "bedrock_grpc.telemetry.data";
 /// A counter: panics in the gateway.
 pub(crate) const PANICS: &str = "bedrock_grpc.panics";
+/// A counter: reloads of the configuration, by [`RESULT`].
+pub(crate) const CONFIGURATION_RELOADS: &str = "bedrock_grpc.configuration.reloads";
+/// A gauge: the number of the configuration that applies.
+pub(crate) const CONFIGURATION_GENERATION: &str = "bedrock_grpc.configuration.generation";
+/// `applied` or `rejected`.
+pub(crate) const RESULT: &str = "bedrock_grpc.result";
 pub(crate) const MEMBER: &str = "bedrock_grpc.member";
 
 // Values.

@@ -47,6 +47,13 @@ impl CallSpans {
         Self { server: Some(start_span(span, &parent)), client: OnceLock::new() }
     }
 
+    /// Sets the caller's name on the SERVER span.
+    pub(crate) fn set_caller(&self, name: &str) {
+        if let Some(server) = &self.server {
+            server.span().set_attribute(KeyValue::new(names::CALLER, name.to_owned()));
+        }
+    }
+
     /// Starts the CLIENT span `{operation} {model}`. `attributes` returns the parameters of the request. They
     /// never include the prompt.
     pub(crate) fn start_model_span(

@@ -42,8 +42,15 @@ struct Watched {
 fn watched(deadline: Option<Duration>) -> Watched {
     let shutdown = Shutdown::default();
     let deadline = deadline.map(|timeout| Instant::now() + timeout);
-    let call =
-        Call::start("", &HeaderMap::new(), CallSettings::default(), shutdown.clone(), deadline, CallOptions::default());
+    let call = Call::start(
+        "",
+        &HeaderMap::new(),
+        CallSettings::default(),
+        shutdown.clone(),
+        deadline,
+        CallOptions::default(),
+        Arc::default(),
+    );
     let (frames, receiver) = mpsc::channel(8);
     let response = http::Response::new(Body::new(ChannelBody(receiver)));
     let guard = CancelledOnDrop::new(Arc::clone(&call), None);

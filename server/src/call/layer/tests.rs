@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use tower::{Layer as _, Service as _, service_fn};
 
 use super::{CallLayer, CallSettings, Shutdown};
 use crate::admission::{Admission, AdmissionSettings};
+use crate::routing::{Policy, PolicyHandle};
 
 const PATH: &str = "/bedrock.runtime.v1.BedrockRuntimeService/ConverseStream";
 
@@ -46,15 +49,17 @@ impl http_body::Body for PanickingBody {
 }
 
 fn new_layer(shutdown: Shutdown) -> CallLayer {
-    CallLayer::new(CallSettings::default(), shutdown, Admission::new(AdmissionSettings::default()), None)
+    let policy = PolicyHandle::new(Policy::default());
+    CallLayer::new(CallSettings::default(), shutdown, Admission::new(AdmissionSettings::default()), None, policy)
 }
 
 #[tokio::test]
 async fn panic_before_the_response_is_internal_with_gateway_bug_and_the_next_call_works() {
-    let mut panics = [true, true, false].into_iter();
+    // The layer clones its service for each call.
+    let calls = Arc::new(AtomicUsize::new(0));
     let layer = new_layer(Shutdown::default());
     let mut service = layer.layer(service_fn(move |_: http::Request<Body>| {
-        let panics = panics.next().unwrap();
+        let panics = calls.fetch_add(1, Ordering::Relaxed) < 2;
         async move {
             assert!(!panics, "a test panic");
             Ok::<_, Infallible>(Status::not_found("a status").into_http())

@@ -13,8 +13,15 @@ type FrameSender = mpsc::UnboundedSender<Result<Frame<Bytes>, Status>>;
 /// A bounded body, the sender of its frames, and the call.
 fn bounded(client_streams: bool) -> (Body, FrameSender, Arc<Call>) {
     let (sender, frames) = mpsc::unbounded();
-    let call =
-        Call::start("/", &HeaderMap::new(), CallSettings::default(), Shutdown::default(), None, CallOptions::default());
+    let call = Call::start(
+        "/",
+        &HeaderMap::new(),
+        CallSettings::default(),
+        Shutdown::default(),
+        None,
+        CallOptions::default(),
+        Arc::default(),
+    );
     let budget = ByteBudget::new(1 << 30);
     let body = Body::new(StreamBody::new(frames));
     let operation = OPERATIONS.iter().find(|operation| client_streams && operation.stream == StreamKind::Both).copied();

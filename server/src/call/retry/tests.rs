@@ -29,7 +29,15 @@ async fn upstream() -> Upstream {
 
 fn call(timeout: Option<Duration>) -> Arc<Call> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    Call::start("", &HeaderMap::new(), CallSettings::default(), Shutdown::default(), deadline, CallOptions::default())
+    Call::start(
+        "",
+        &HeaderMap::new(),
+        CallSettings::default(),
+        Shutdown::default(),
+        deadline,
+        CallOptions::default(),
+        Arc::default(),
+    )
 }
 
 fn exception(name: &str) -> Failure {

@@ -17,6 +17,7 @@ use crate::cli::DemoOptions;
 use crate::net::{
     ConnectionLimits, Gateway, GatewayError, GatewaySettings, ListenAddress, ServiceSettings, stop_signal,
 };
+use crate::routing::{Policy, PolicyHandle};
 use screen::Screen;
 
 /// Why the demo failed.
@@ -59,6 +60,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
     let listen = ListenAddress::Tcp("127.0.0.1:0".to_owned());
     let settings = GatewaySettings {
         listen: vec![listen],
+        tls: None,
         calls: CallSettings::default(),
         grace: GRACE,
         services: ServiceSettings { control_plane: true, compress_streams: false },
@@ -68,7 +70,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         admission: AdmissionSettings::default(),
         connections: ConnectionLimits::default(),
     };
-    let gateway = Gateway::start(settings, Arc::new(upstream)).await?;
+    let gateway = Gateway::start(settings, Arc::new(upstream), PolicyHandle::new(Policy::default())).await?;
     screen.print_title("bedrock-grpc demo")?;
     screen.print_line(&format!("Bedrock: a simulator at {} (no AWS account, no model)", simulator.endpoint()))?;
     screen.print_line(&format!("gateway: gRPC at {}", gateway.address()))?;

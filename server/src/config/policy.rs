@@ -1,0 +1,124 @@
+//! From settings to the rules and options of the running gateway.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::caller_settings::{CallerSettings, JwtSettings, ModelSettings};
+use super::settings::{ClientCertificates, Settings, TlsSettings, TlsVersion};
+use super::values::Region;
+use crate::callers::{
+    AuthenticationOptions, Authenticator, Caller, IdentityPattern, IssuerSettings, KeySourceError, RequiredGuardrail,
+};
+use crate::net::TlsOptions;
+use crate::routing::{ModelRoute, Policy, TokenLimits};
+
+impl Settings {
+    /// The rules. The keys of unchanged issuers come from `previous`.
+    ///
+    /// # Errors
+    /// When the certificates of an issuer cannot be used.
+    pub(crate) fn policy(&self, previous: Option<&Policy>) -> Result<Policy, KeySourceError> {
+        let authentication = &self.authentication;
+        let options = AuthenticationOptions {
+            callers: self.callers.iter().map(|(name, settings)| to_caller(name, settings)).collect(),
+            issuers: authentication.jwt.iter().map(|(name, settings)| to_issuer(name, settings)).collect(),
+            trusted_proxies: authentication.trusted_proxies.clone(),
+            failures_per_minute: authentication.failures_per_minute,
+            health: authentication.health,
+        };
+        Ok(Policy {
+            authenticator: Authenticator::new(options, previous.map(|policy| &policy.authenticator))?,
+            models: self.models.iter().filter_map(|(name, model)| Some((name.clone(), to_route(model)?))).collect(),
+            passthrough: self.passthrough,
+            regions: to_names(&self.aws.regions),
+            request_metadata: authentication.request_metadata.clone(),
+        })
+    }
+
+    /// The options of TLS, if it is configured.
+    pub(crate) fn tls_options(&self) -> Option<TlsOptions> {
+        self.server.tls.as_ref().map(to_tls_options)
+    }
+
+    /// The keys whose values differ from those that the process started with, and that are not reloaded.
+    pub(crate) fn keys_that_need_a_restart(&self, started_with: &Self) -> Vec<String> {
+        let fixed = |settings: &Self| {
+            let mut settings = settings.clone();
+            settings.aws.regions.clear();
+            let has_tls = settings.server.tls.take().is_some();
+            let sections = [
+                ("server", serde_json::to_value(&settings.server)),
+                ("limits", serde_json::to_value(&settings.limits)),
+                ("aws", serde_json::to_value(&settings.aws)),
+            ];
+            let sections = sections.map(|(name, value)| (name, value.unwrap_or_default()));
+            (sections, has_tls)
+        };
+        let ((new, new_tls), (old, old_tls)) = (fixed(self), fixed(started_with));
+        let mut keys = Vec::new();
+        for ((section, new), (_, old)) in new.iter().zip(&old) {
+            let members = new.as_object().into_iter().flatten();
+            keys.extend(members.filter(|(key, value)| old[*key] != **value).map(|(key, _)| format!("{section}.{key}")));
+        }
+        if new_tls != old_tls {
+            keys.push("server.tls".to_owned());
+        }
+        keys
+    }
+
+    /// The files whose changes matter, besides the configuration file itself. The keys of issuers watch their own files.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let tls = self.server.tls.iter();
+        tls.flat_map(|tls| [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()])
+            .flatten()
+            .cloned()
+            .collect()
+    }
+}
+
+fn to_names(regions: &[Region]) -> Vec<String> {
+    regions.iter().map(ToString::to_string).collect()
+}
+
+fn to_caller(name: &str, settings: &CallerSettings) -> (Vec<IdentityPattern>, Caller) {
+    let guardrail = settings.guardrail.as_ref();
+    let caller = Caller {
+        name: name.to_owned(),
+        models: settings.models.clone(),
+        operations: settings.operations.clone(),
+        regions: to_names(&settings.regions),
+        guardrail: guardrail.map(|g| RequiredGuardrail { id: g.id.clone(), version: g.version.clone() }),
+        max_request: settings.max_request.map(|size| size.0),
+    };
+    (settings.identity.clone(), caller)
+}
+
+fn to_issuer(name: &str, settings: &JwtSettings) -> IssuerSettings {
+    IssuerSettings {
+        name: name.to_owned(),
+        issuer: settings.issuer.clone(),
+        audience: settings.audience.clone(),
+        jwks: settings.jwks.clone(),
+        ca: settings.ca.clone(),
+        claim: settings.claim.clone(),
+    }
+}
+
+fn to_route(settings: &ModelSettings) -> Option<Arc<ModelRoute>> {
+    let target = settings.targets.first()?;
+    let to_i32 = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let max_tokens =
+        TokenLimits { default: settings.max_tokens.default.map(to_i32), limit: settings.max_tokens.limit.map(to_i32) };
+    let region = target.region.as_ref().map(ToString::to_string);
+    Some(Arc::new(ModelRoute { model: target.model.clone(), region, max_tokens }))
+}
+
+fn to_tls_options(settings: &TlsSettings) -> TlsOptions {
+    TlsOptions {
+        certificate: settings.certificate.clone(),
+        key: settings.key.clone(),
+        client_ca: settings.client_ca.clone(),
+        requires_certificate: settings.client_certificates == ClientCertificates::Required,
+        allows_tls12: settings.minimum_version == TlsVersion::V1_2,
+    }
+}

@@ -1,0 +1,134 @@
+//! The rules of a gateway: who may call, which model names there are, which Regions are allowed. A reload of the configuration
+//! replaces all of them at once, and a running call keeps those that it started with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::callers::{Authenticator, Caller};
+use crate::error::Failure;
+
+/// What a name of a model stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ModelRoute {
+    /// The model id, inference profile or ARN at Bedrock.
+    pub(crate) model: String,
+    /// The Region, if it is not the default one.
+    pub(crate) region: Option<String>,
+    /// The `maxTokens` of Converse and ConverseStream.
+    pub(crate) max_tokens: TokenLimits,
+}
+
+/// The `maxTokens` of a model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TokenLimits {
+    /// The value of requests that have none.
+    pub(crate) default: Option<i32>,
+    /// The largest value.
+    pub(crate) limit: Option<i32>,
+}
+
+/// The rules of a gateway. They never change.
+pub(crate) struct Policy {
+    /// Recognizes callers.
+    pub(crate) authenticator: Authenticator,
+    /// The names of models.
+    pub(crate) models: BTreeMap<String, Arc<ModelRoute>>,
+    /// Whether model ids that are no names can be used.
+    pub(crate) passthrough: bool,
+    /// The only Regions that calls may use. Empty: all.
+    pub(crate) regions: Vec<String>,
+    /// The key of the caller's name in Bedrock's request metadata.
+    pub(crate) request_metadata: Option<String>,
+}
+
+impl Default for Policy {
+    /// The rules of a gateway without configuration: everyone may use everything.
+    fn default() -> Self {
+        Self {
+            authenticator: Authenticator::default(),
+            models: BTreeMap::new(),
+            passthrough: true,
+            regions: Vec::new(),
+            request_metadata: None,
+        }
+    }
+}
+
+impl Policy {
+    /// The route of a model that the caller names. `None` if the id is used as it is.
+    ///
+    /// # Errors
+    /// [`Failure::ModelNotAllowed`].
+    pub(super) fn route(&self, caller: &Caller, id: &str) -> Result<Option<&Arc<ModelRoute>>, Failure> {
+        let route = self.models.get(id);
+        if caller.may_use_model(id) && (route.is_some() || self.passthrough) {
+            return Ok(route);
+        }
+        Err(Failure::ModelNotAllowed { allowed: self.allowed_models(caller) })
+    }
+
+    /// What the caller may use, for the details of an error: its own patterns, or the names that match them.
+    fn allowed_models(&self, caller: &Caller) -> String {
+        if self.passthrough {
+            return join(caller.models.iter());
+        }
+        join(self.names_for(caller))
+    }
+
+    /// The names of models that the caller may use.
+    pub(crate) fn names_for<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a String> {
+        self.models.keys().filter(|name| caller.may_use_model(name))
+    }
+
+    /// Whether the caller may use a model id that is no name.
+    pub(crate) fn may_use_id(&self, caller: &Caller, id: &str) -> bool {
+        self.passthrough && caller.may_use_model(id)
+    }
+
+    /// Checks a Region.
+    ///
+    /// # Errors
+    /// [`Failure::RegionNotAllowed`].
+    pub(super) fn check_region(&self, caller: &Caller, region: &str) -> Result<(), Failure> {
+        let is_allowed = self.regions.is_empty() || self.regions.iter().any(|allowed| allowed == region);
+        if is_allowed && caller.may_use_region(region) {
+            return Ok(());
+        }
+        let allowed = if caller.regions.is_empty() { &self.regions } else { &caller.regions };
+        Err(Failure::RegionNotAllowed { allowed: join(allowed.iter()) })
+    }
+}
+
+/// `a, b, c`
+pub(super) fn join(parts: impl Iterator<Item = impl ToString>) -> String {
+    parts.map(|part| part.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The rules that apply now. Clones share them.
+#[derive(Clone)]
+pub(crate) struct PolicyHandle(Arc<ArcSwap<Policy>>);
+
+impl PolicyHandle {
+    /// A handle on `policy`.
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(policy)))
+    }
+
+    /// The rules for a call that starts now.
+    pub(crate) fn load(&self) -> Arc<Policy> {
+        self.0.load_full()
+    }
+
+    /// Replaces the rules. Running calls keep theirs.
+    pub(crate) fn replace(&self, policy: Policy) {
+        self.0.store(Arc::new(policy));
+    }
+}
+
+impl std::fmt::Debug for PolicyHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PolicyHandle")
+    }
+}
