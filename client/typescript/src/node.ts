@@ -8,6 +8,11 @@ export const MESSAGE_LIMIT = 32 * 1024 * 1024;
 /** A dead connection is noticed within 50 s: a ping after 30 s of silence, and 20 s for its acknowledgement. */
 const KEEPALIVE_INTERVAL_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
+/**
+ * Megabytes that a connection may have in memory. Node's 10 would close calls with NGHTTP2_ENHANCE_YOUR_CALM as soon as two large requests
+ * are sent at the same time.
+ */
+const MAX_SESSION_MEMORY_MB = 1024;
 
 /** Options of `connect`. */
 export interface NodeConnectOptions extends ConnectOptions {
@@ -27,7 +32,7 @@ export function connect(baseUrl: string, options: NodeConnectOptions = {}): Clie
       writeMaxBytes: MESSAGE_LIMIT,
       pingIntervalMs: options.pingIntervalMs ?? KEEPALIVE_INTERVAL_MS,
       pingTimeoutMs: KEEPALIVE_TIMEOUT_MS,
-      ...(options.nodeOptions === undefined ? {} : { nodeOptions: options.nodeOptions }),
+      nodeOptions: { maxSessionMemory: MAX_SESSION_MEMORY_MB, ...options.nodeOptions },
     }),
   );
 }

@@ -2,8 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BedrockError, Code, image, text, tool, user } from "../src/index.js";
+import { create } from "@bufbuild/protobuf";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+
+import { BedrockError, Client, Code, image, text, tool, user } from "../src/index.js";
 import { connect } from "../src/node.js";
+import { ConverseRequestSchema } from "../src/types.js";
 
 const target = process.env["BEDROCK_GRPC_TARGET"];
 if (target === undefined) throw new Error("run the tests with client/with-gateway, which starts a gateway");
@@ -120,6 +124,26 @@ test("a request with a 10 MB image is sent", async () => {
   bytes.set([0x89, 0x50, 0x4e, 0x47]);
   const result = await client.converse({ modelId, messages: [user("Describe this picture.", image("png", bytes))] });
   assert.match(result.text, /1 image/);
+});
+
+test("a large request that is rejected early ends with its status", { timeout: 60_000 }, async () => {
+  const bytes = new Uint8Array(10_000_000);
+  const messages = [user("Describe this picture.", image("png", bytes))];
+  // The gateway rejects it before it has read the message.
+  const headers = { "bedrock-grpc-nonsense": "1" };
+  for (const call of [
+    client.converse({ modelId, messages }, { headers }),
+    client.converseStream({ modelId, messages }, { headers }).collect(),
+  ]) {
+    assert.equal((await failure(call)).reason, "VALIDATION");
+  }
+});
+
+test("a request above the gateway's limit ends with its status", { timeout: 60_000 }, async () => {
+  const { runtime } = new Client(createGrpcTransport({ baseUrl, nodeOptions: { maxSessionMemory: 1024 } }));
+  const request = create(ConverseRequestSchema, { modelId, messages: [user("x".repeat(40_000_000))] });
+  const error = BedrockError.from(await runtime.converse(request).catch((thrown: unknown) => thrown));
+  assert.equal(error.reason, "MESSAGE_TOO_LARGE");
 });
 
 test("a response of 5 MB is received", async () => {

@@ -20,6 +20,9 @@ const MAX_DISCARDED_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 /// Maximum time. An image of 10 MB arrives within it at 10 Mbit/s.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
+/// Maximum time without data. A client that has seen the status may send no more, and not end its request either.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
 /// Discards the rest of `body` in a task that ends with the body, at a bound, or when the gateway terminates. The response does
 /// not wait for it.
 pub(super) fn drain(body: Body, shutdown: &Shutdown) {
@@ -37,7 +40,7 @@ pub(super) fn drain(body: Body, shutdown: &Shutdown) {
 async fn discard(mut body: Body) {
     let mut discarded = 0;
     while discarded < MAX_DISCARDED_BYTES {
-        let Some(Ok(frame)) = body.frame().await else { return };
+        let Ok(Some(Ok(frame))) = timeout(MAX_PAUSE, body.frame()).await else { return };
         discarded += frame.data_ref().map_or(0, bytes::Bytes::len);
     }
 }
@@ -84,13 +87,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn body_that_stalls_is_dropped_after_ten_seconds() {
+    async fn body_that_stalls_is_dropped_after_two_seconds() {
         let (body, mut sender) = body();
         let start = Instant::now();
         drain(body, &Shutdown::default());
         futures::future::poll_fn(|cx| sender.poll_ready(cx)).await.unwrap();
         sender.try_send(part(1)).unwrap();
         while !sender.is_closed() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let elapsed = start.elapsed();
+        assert!((MAX_PAUSE..MAX_PAUSE + Duration::from_secs(1)).contains(&elapsed), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_body_is_dropped_after_ten_seconds() {
+        let (body, mut sender) = body();
+        let start = Instant::now();
+        drain(body, &Shutdown::default());
+        while futures::SinkExt::send(&mut sender, part(1)).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let elapsed = start.elapsed();
