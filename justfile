@@ -51,6 +51,10 @@ load *arguments:
 deny:
     .ci/run deny
 
+# Builds the page of `demo --keep` from client/typescript/demo
+demo-page:
+    cd client/typescript && npm ci --ignore-scripts --no-fund --no-audit && npm run build && npm run demo-page
+
 # What CI runs: everything, or the named steps
 ci *steps:
     .ci/run {{ steps }}

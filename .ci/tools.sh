@@ -4,6 +4,10 @@ tools=$PWD/target/ci
 mkdir -p "$tools/bin"
 export PATH="$tools/bin:$tools/npm/node_modules/.bin:$PATH"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+
+# loudly TEXT: says what a check leaves out.
+loudly() { printf '\n!!! %s\n\n' "$*"; }
+
 skipped=77 # exit code of a check that this machine cannot run; it does not count as a failure
 
 # one_at_a_time NAME COMMAND...: runs a command while no other step runs one with the same name.

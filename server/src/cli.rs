@@ -103,7 +103,7 @@ pub(crate) struct SimulateOptions {
 #[cfg(feature = "simulator")]
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
-    /// Keep running afterwards and print grpcurl commands to paste.
+    /// Keep running afterwards, serve a page for the browser, and print grpcurl commands to paste.
     #[arg(long)]
     pub(crate) keep: bool,
 }

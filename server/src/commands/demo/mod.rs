@@ -1,5 +1,6 @@
 //! `bedrock-grpc demo`: gateway and simulator in one process, called through real gRPC.
 
+mod page;
 mod screen;
 mod steps;
 
@@ -15,9 +16,10 @@ use crate::bedrock::{ConnectorError, Settings, Upstream};
 use crate::call::CallSettings;
 use crate::cli::DemoOptions;
 use crate::net::{
-    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ListenAddress, ServiceSettings, stop_signal,
+    ConnectionLimits, Gateway, GatewayError, GatewaySettings, ListenAddress, ServiceSettings, WebSettings, stop_signal,
 };
 use crate::routing::{Policy, PolicyHandle};
+use page::PageListener;
 use screen::Screen;
 
 /// Why the demo failed.
@@ -58,6 +60,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
     })
     .await?;
     let listen = ListenAddress::Tcp("127.0.0.1:0".to_owned());
+    let page = if options.keep { Some(PageListener::bind().await?) } else { None };
     let settings = GatewaySettings {
         listen: vec![listen],
         tls: None,
@@ -66,7 +69,7 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
         services: ServiceSettings { control_plane: true, compress_streams: false },
         max_write_delay: Duration::ZERO,
         load_report_capacity: None,
-        web: None,
+        web: page.as_ref().map(|page| WebSettings { allowed_origins: page.origins() }),
         admission: AdmissionSettings::default(),
         connections: ConnectionLimits::default(),
     };
@@ -77,7 +80,10 @@ pub(super) async fn run_demo(options: &DemoOptions) -> Result<(), DemoError> {
 
     let client = Client::connect(format!("http://{}", gateway.address())).await?;
     steps::run_steps(&client, &mut screen).await?;
-    if options.keep {
+    if let Some(page) = page {
+        screen.print_title("Open in a browser")?;
+        screen.print_line(&page.url())?;
+        let _server = page.serve(gateway.address());
         screen.print_grpcurl_commands(gateway.address())?;
         stop_signal().await;
     }
