@@ -30,6 +30,7 @@ mod every_field;
 mod grpc_web;
 mod hostile;
 mod http1;
+mod identities;
 mod invoke_model;
 mod other_operations;
 mod permissions;

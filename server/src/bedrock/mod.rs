@@ -32,7 +32,7 @@ pub(crate) use region::is_region;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use region::of_arn as region_of_arn;
 pub(crate) use request::RequestTemplate;
-pub(crate) use upstream::{Settings, Upstream};
+pub(crate) use upstream::{IdentitySettings, Settings, Upstream};
 
 /// Where a call goes: a model (or inference profile, prompt, endpoint ARN) in a Region.
 #[derive(Debug, Clone)]

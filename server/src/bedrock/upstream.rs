@@ -33,6 +33,21 @@ pub(crate) struct Settings {
     pub(crate) static_credentials: Option<(String, String)>,
     /// Limits and timeouts of the connections.
     pub(crate) connections: ConnectionOptions,
+    /// Another AWS identity than the default one.
+    pub(crate) identity: IdentitySettings,
+}
+
+/// An AWS identity: a profile, and a role that is assumed with its credentials. Without both it is the default identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct IdentitySettings {
+    /// The profile in AWS's configuration files.
+    pub(crate) profile: Option<String>,
+    /// The ARN of the role to assume.
+    pub(crate) role: Option<String>,
+    /// The external id that the role's trust policy requires.
+    pub(crate) external_id: Option<String>,
+    /// The name of the role's session, which CloudTrail shows.
+    pub(crate) session_name: Option<String>,
 }
 
 /// A successful response of Bedrock. Its body has not been read yet.
@@ -46,8 +61,9 @@ pub(crate) struct UpstreamResponse {
 /// Bedrock, as the gateway reaches it.
 pub(crate) struct Upstream {
     region: Option<String>,
+    settings: Settings,
     identity: Identity,
-    endpoints: Endpoints,
+    endpoints: Arc<Endpoints>,
     budgets: RetryBudgets,
 }
 
@@ -65,9 +81,17 @@ impl Upstream {
             use_proxy: settings.connections.use_proxy && settings.endpoint_url.is_none(),
             ..settings.connections.clone()
         };
-        let endpoints = Endpoints::new(&config, Pool::new(options)?);
-        let identity = Identity::start(AwsConfigSource::new(settings, region.clone()));
-        Ok(Self { region, identity, endpoints, budgets: RetryBudgets::default() })
+        let endpoints = Arc::new(Endpoints::new(&config, Pool::new(options)?));
+        let identity = Identity::start(AwsConfigSource::new(settings.clone(), region.clone()));
+        Ok(Self { region, settings, identity, endpoints, budgets: RetryBudgets::default() })
+    }
+
+    /// Bedrock with another AWS identity, over the same connections. Its credentials are loaded in the background.
+    pub(crate) fn with_identity(&self, identity: IdentitySettings) -> Self {
+        let settings = Settings { identity, ..self.settings.clone() };
+        let identity = Identity::start(AwsConfigSource::new(settings.clone(), self.region.clone()));
+        let (region, endpoints) = (self.region.clone(), Arc::clone(&self.endpoints));
+        Self { region, settings, identity, endpoints, budgets: RetryBudgets::default() }
     }
 
     /// Resolves what the caller named: an ARN goes to its own Region, anything else to the configured one.

@@ -119,7 +119,7 @@ impl Reloader {
     async fn try_reload(&mut self) -> Result<String, ReloadError> {
         let options = self.options.clone();
         let Loaded { settings, hash, .. } = tokio::task::spawn_blocking(move || load(&options)).await??;
-        let policy = settings.policy(Some(&self.policy.load()))?;
+        let policy = settings.policy(&self.upstream, Some(&self.policy.load()))?;
         if let (Some(tls), Some(options)) = (&self.tls, settings.tls_options()) {
             tls.reload(&options)?;
         }

@@ -67,7 +67,6 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let Settings { server, limits, aws, .. } = loaded.settings.clone();
     let tls = loaded.settings.tls_options().as_ref().map(ServerTls::load).transpose()?;
     warn_if_exposed(&loaded.settings);
-    let policy = PolicyHandle::new(loaded.settings.policy(None)?);
     bedrock_grpc_schema::codec::run_large_work_in(run_large_work);
     let upstream_ca = aws.ca.clone().map(read_certificates).transpose()?;
     let upstream = UpstreamSettings {
@@ -77,6 +76,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
         ..UpstreamSettings::default()
     };
     let upstream = Arc::new(Upstream::load(upstream).await?);
+    let policy = PolicyHandle::new(loaded.settings.policy(&upstream, None)?);
     let grace = server.grace.0;
     let settings = GatewaySettings { tls: tls.clone(), ..gateway_settings(server, &limits) };
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream), policy.clone()).await?;

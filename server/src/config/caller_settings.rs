@@ -30,6 +30,20 @@ pub(crate) struct TargetSettings {
     /// The AWS Region. [default: `aws.region`, or the ARN's]
     #[serde(default)]
     pub(crate) region: Option<Region>,
+    /// The profile in AWS's configuration files whose credentials are used. [default: the gateway's own credentials]
+    #[serde(default)]
+    pub(crate) profile: Option<String>,
+    /// The ARN of an IAM role to assume, with the profile's or the gateway's own credentials.
+    #[serde(default)]
+    #[schemars(extend("format" = "role"))]
+    pub(crate) role: Option<String>,
+    /// The external id that the role's trust policy requires.
+    #[serde(default)]
+    pub(crate) external_id: Option<String>,
+    /// The name of the role's session, which CloudTrail shows. [default: `bedrock-grpc`]
+    #[serde(default)]
+    #[schemars(extend("format" = "session"))]
+    pub(crate) session_name: Option<String>,
 }
 
 /// The `maxTokens` of Converse and ConverseStream. Bedrock reserves it from the quota when a call starts, so a request without

@@ -1,11 +1,13 @@
 //! From settings to the rules and options of the running gateway.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::caller_settings::{CallerSettings, JwtSettings, ModelSettings};
 use super::settings::{ClientCertificates, Settings, TlsSettings, TlsVersion};
 use super::values::Region;
+use crate::bedrock::{IdentitySettings, Upstream};
 use crate::callers::{
     AuthenticationOptions, Authenticator, Caller, IdentityPattern, IssuerSettings, KeySourceError, RequiredGuardrail,
 };
@@ -13,11 +15,12 @@ use crate::net::TlsOptions;
 use crate::routing::{ModelRoute, Policy, TokenLimits};
 
 impl Settings {
-    /// The rules. The keys of unchanged issuers come from `previous`.
+    /// The rules. The keys of unchanged issuers, and identities that are in use, come from `previous`. Other identities are made
+    /// from `upstream`.
     ///
     /// # Errors
     /// When the certificates of an issuer cannot be used.
-    pub(crate) fn policy(&self, previous: Option<&Policy>) -> Result<Policy, KeySourceError> {
+    pub(crate) fn policy(&self, upstream: &Upstream, previous: Option<&Policy>) -> Result<Policy, KeySourceError> {
         let authentication = &self.authentication;
         let options = AuthenticationOptions {
             callers: self.callers.iter().map(|(name, settings)| to_caller(name, settings)).collect(),
@@ -26,9 +29,20 @@ impl Settings {
             failures_per_minute: authentication.failures_per_minute,
             health: authentication.health,
         };
+        let models: BTreeMap<_, _> =
+            self.models.iter().filter_map(|(name, model)| Some((name.clone(), to_route(model)?))).collect();
+        let mut identities = HashMap::new();
+        for route in models.values().filter(|route| route.identity != IdentitySettings::default()) {
+            let known = previous.and_then(|previous| previous.identities.get(&route.identity)).cloned();
+            let identity = &route.identity;
+            identities
+                .entry(identity.clone())
+                .or_insert_with(|| known.unwrap_or_else(|| Arc::new(upstream.with_identity(identity.clone()))));
+        }
         Ok(Policy {
             authenticator: Authenticator::new(options, previous.map(|policy| &policy.authenticator))?,
-            models: self.models.iter().filter_map(|(name, model)| Some((name.clone(), to_route(model)?))).collect(),
+            models,
+            identities,
             passthrough: self.passthrough,
             regions: to_names(&self.aws.regions),
             request_metadata: authentication.request_metadata.clone(),
@@ -110,7 +124,13 @@ fn to_route(settings: &ModelSettings) -> Option<Arc<ModelRoute>> {
     let max_tokens =
         TokenLimits { default: settings.max_tokens.default.map(to_i32), limit: settings.max_tokens.limit.map(to_i32) };
     let region = target.region.as_ref().map(ToString::to_string);
-    Some(Arc::new(ModelRoute { model: target.model.clone(), region, max_tokens }))
+    let identity = IdentitySettings {
+        profile: target.profile.clone(),
+        role: target.role.clone(),
+        external_id: target.external_id.clone(),
+        session_name: target.session_name.clone(),
+    };
+    Some(Arc::new(ModelRoute { model: target.model.clone(), region, identity, max_tokens }))
 }
 
 fn to_tls_options(settings: &TlsSettings) -> TlsOptions {

@@ -31,6 +31,10 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "issuer" => is_url(text, &["http", "https"]),
         "keys" => !text.contains("://") || is_url(text, &["https"]),
         "role" => text.starts_with("arn:") && text.split(':').nth(2) == Some("iam") && text.contains(":role/"),
+        // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+        "session" => {
+            (2..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
+        }
         "identity" => return text.parse::<IdentityPattern>().map(drop).map_err(|error| error.to_string()),
         "peer" => return text.parse::<TrustedPeer>().map(drop).map_err(|error| error.to_string()),
         _ => true,
@@ -51,6 +55,7 @@ pub(super) fn describe_format(format: &str) -> &'static str {
         "issuer" => "the URL of an issuer",
         "keys" => "an https URL or the path of a file",
         "role" => "the ARN of an IAM role",
+        "session" => "2 to 64 letters, digits or any of _ + = , . @ -",
         "identity" => {
             "`spiffe://...`, `dns:NAME`, `jwt:SUBJECT`, `key:PUBLIC:HASH` (from `bedrock-grpc key new`) or `uid:NUMBER`"
         }

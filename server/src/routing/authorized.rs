@@ -46,12 +46,14 @@ impl Bedrock {
             None => None,
         };
         let subject = route.as_ref().map_or(subject, |route| subject.with_model(&route.model));
+        let identity = route.as_ref().and_then(|route| policy.identities.get(&route.identity));
+        let upstream = identity.unwrap_or(&self.upstream);
         let target = match route.as_ref().and_then(|route| route.region.as_deref()) {
-            Some(region) => self.upstream.target_in(subject, region),
-            None => self.upstream.target(subject)?,
+            Some(region) => upstream.target_in(subject, region),
+            None => upstream.target(subject)?,
         };
         policy.check_region(caller, &target.region)?;
-        Ok(AuthorizedCall { upstream: Arc::clone(&self.upstream), target, route })
+        Ok(AuthorizedCall { upstream: Arc::clone(upstream), target, route })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The rules of a gateway: who may call, which model names there are, which Regions are allowed. A reload of the configuration
 //! replaces all of them at once, and a running call keeps those that it started with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::bedrock::{IdentitySettings, Upstream};
 use crate::callers::{Authenticator, Caller};
 use crate::error::Failure;
 
@@ -16,6 +17,8 @@ pub(crate) struct ModelRoute {
     pub(crate) model: String,
     /// The Region, if it is not the default one.
     pub(crate) region: Option<String>,
+    /// The AWS identity that calls the model.
+    pub(crate) identity: IdentitySettings,
     /// The `maxTokens` of Converse and ConverseStream.
     pub(crate) max_tokens: TokenLimits,
 }
@@ -35,6 +38,8 @@ pub(crate) struct Policy {
     pub(crate) authenticator: Authenticator,
     /// The names of models.
     pub(crate) models: BTreeMap<String, Arc<ModelRoute>>,
+    /// Bedrock with the identities of the models, besides the default one.
+    pub(crate) identities: HashMap<IdentitySettings, Arc<Upstream>>,
     /// Whether model ids that are no names can be used.
     pub(crate) passthrough: bool,
     /// The only Regions that calls may use. Empty: all.
@@ -49,6 +54,7 @@ impl Default for Policy {
         Self {
             authenticator: Authenticator::default(),
             models: BTreeMap::new(),
+            identities: HashMap::new(),
             passthrough: true,
             regions: Vec::new(),
             request_metadata: None,

@@ -72,7 +72,8 @@ impl<S: CredentialSource> Refresher<S> {
         self.failures = if loaded.is_ok() { 0 } else { self.failures.saturating_add(1) };
         let readiness = self.readiness(&loaded);
         if let Err(reason) = &loaded {
-            tracing::warn!(reason, failures = self.failures, "AWS credentials could not be loaded");
+            let identity = self.source.name();
+            tracing::warn!(identity, reason, failures = self.failures, "AWS credentials could not be loaded");
         }
         self.shared.state.send_modify(|state| {
             state.loads += 1;

@@ -67,6 +67,9 @@ pub(super) const BROKEN: &[&str] = &[
     "models:\n  chat: { targets: [{ model: a }], max_tokens: { default: 5, limit: 4 } }\n",
     "models:\n  my model: { targets: [{ model: a }] }\n",
     "aws: { regions: [us-east-1] }\nmodels:\n  chat: { targets: [{ model: a, region: eu-west-1 }] }\n",
+    "models:\n  chat: { targets: [{ model: a, role: bedrock }] }\n",
+    "models:\n  chat: { targets: [{ model: a, external_id: x, session_name: team }] }\n",
+    "models:\n  chat: { targets: [{ model: a, role: \"arn:aws:iam::123456789012:role/b\", session_name: my team }] }\n",
     // Callers.
     "callers:\n  web: {}\n",
     "callers:\n  web: { identity: [] }\n",
