@@ -443,7 +443,7 @@ def broken_streams(bedrock):
 
 
 @check
-def newer_than_the_client(bedrock):
+def values_that_boto3_does_not_know(bedrock):
     response = bedrock.converse(modelId="fault.unknown-block", messages=[user("a")])
     assert response["stopReason"] == "end_turn"
     events, _ = collect(bedrock.converse_stream(modelId="fault.unknown-event", messages=[user("a")])["stream"])

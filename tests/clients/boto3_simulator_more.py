@@ -74,7 +74,7 @@ def a_guardrail_masks(runtime, _):
 
 
 @check
-def a_guardrail_lets_pass(runtime, _):
+def a_guardrail_allows_other_content(runtime, _):
     response = apply(runtime, "Hello", outputScope="FULL")
     assert (response["action"], response["outputs"]) == ("NONE", [])
     entities = response["assessments"][0]["sensitiveInformationPolicy"]["piiEntities"]

@@ -198,7 +198,7 @@ def async_invocations(client):
 
 
 @check(MINISTACK)
-def operations_that_it_lacks(client):
+def operations_that_ministack_lacks(client):
     # ministack differs from AWS: an unknown path returns ValidationException and 400. AWS returns
     # UnknownOperationException and 404.
     counted = v1.CountTokensInput(converse=v1.ConverseTokensRequest(messages=[user("hello")]))
@@ -232,7 +232,7 @@ def a_conversation_with_a_tool(client):
 
 
 @check(AIMOCK)
-def blocks_that_start_with_nothing(client):
+def text_blocks_with_an_empty_start(client):
     # aimock differs from AWS: it starts text blocks with `"start": {}`. In AWS's model `start` is a union, and text and
     # reasoning blocks have no contentBlockStart. The gateway reads an empty union as unset.
     events = client.call("ConverseStream", model_id=MODEL, messages=[user("hello")])
@@ -255,7 +255,7 @@ def errors_without_a_name(client):
 
 
 @check(AIMOCK)
-def chunks_that_hold_no_bytes(client):
+def chunks_without_bytes(client):
     # aimock differs from AWS: the payload of a chunk is the event itself. AWS's is `{"bytes": "<the event in base64>"}`.
     # AWS's SDKs see empty chunks too.
     events = client.call("InvokeModelWithResponseStream", model_id=MODEL, body=claude("hello"))
@@ -263,7 +263,7 @@ def chunks_that_hold_no_bytes(client):
 
 
 @check(AIMOCK)
-def other_operations_that_it_lacks(client):
+def operations_that_aimock_lacks(client):
     counted = v1.CountTokensInput(converse=v1.ConverseTokensRequest(messages=[user("hello")]))
     code, info = client.failure("CountTokens", model_id=MODEL, input=counted)
     assert (code, info.reason) == ("NOT_FOUND", "UPSTREAM_HTTP_ERROR"), (code, info)

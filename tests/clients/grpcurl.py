@@ -154,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @check
-def awss_json_in_and_awss_json_out(_):
+def aws_json_in_requests_and_responses(_):
     bedrock = Bedrock()
     with gateway(bedrock.url) as server:
         for request in AWS_REQUESTS:

@@ -98,7 +98,7 @@ def ready_means_that_calls_are_served():
         assert converse(f"unix:{folder}/grpc.sock").stop_reason == "end_turn"
 
 
-def the_watchdog_hears_of_it_in_half_of_its_time():
+def watchdog_messages_arrive_in_half_of_the_watchdog_time():
     with simulator() as upstream, Service(upstream, "127.0.0.1:0") as service:
         service.messages_until("READY=1")
         service.messages_until("WATCHDOG=1")
@@ -157,6 +157,6 @@ def without_a_socket_of_systemd_the_error_says_so():
 
 if __name__ == "__main__":
     sys.exit(run([
-        ready_means_that_calls_are_served, the_watchdog_hears_of_it_in_half_of_its_time, hangup_reloads_and_is_ready_again,
+        ready_means_that_calls_are_served, watchdog_messages_arrive_in_half_of_the_watchdog_time, hangup_reloads_and_is_ready_again,
         stop_is_reported_and_ends_with_zero, a_call_before_the_start_waits_in_the_socket_that_systemd_holds,
         a_unix_socket_of_systemd_stays_when_the_server_stops, without_a_socket_of_systemd_the_error_says_so]))

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::fixture::*;
 
 /// Maximum time for a step of these tests. It is long enough for a machine under load, and it ends a test whose call hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// What the endpoint sees of a bidirectional call.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,14 +69,14 @@ async fn open(gateway: &Gateway, headers: &[(&str, &str)]) -> (ResponseFuture, S
 }
 
 async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
-    timeout(PATIENCE, events.recv()).await.expect("nothing happens at the endpoint").unwrap()
+    timeout(MAX_WAIT, events.recv()).await.expect("nothing happens at the endpoint").unwrap()
 }
 
 /// Ordinary calls use the same connection and go on.
 async fn assert_ordinary_calls_work(endpoint: &Http2Endpoint, gateway: &Gateway) {
     let mut client = gateway.client().await;
     let call = client.converse(converse("m", "Hi"));
-    let response = timeout(PATIENCE, call).await.expect("the call hangs").unwrap();
+    let response = timeout(MAX_WAIT, call).await.expect("the call hangs").unwrap();
     assert_eq!(response.metadata().get("bedrock-grpc-attempts").unwrap(), "1");
     assert_eq!(endpoint.connections(), 1);
 }

@@ -12,7 +12,7 @@ use tonic::Code;
 use crate::fixture::*;
 
 /// Maximum time for anything that must end. Far above all timeouts here.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 async fn socket(gateway: &Gateway) -> TcpStream {
     TcpStream::connect(&gateway.address).await.unwrap()
@@ -21,7 +21,7 @@ async fn socket(gateway: &Gateway) -> TcpStream {
 /// Reads until the gateway closes the connection, and returns what it sent.
 async fn read_to_close(socket: &mut TcpStream) -> Vec<u8> {
     let mut received = Vec::new();
-    let read = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut received)).await;
+    let read = tokio::time::timeout(MAX_WAIT, socket.read_to_end(&mut received)).await;
     match read.expect("the gateway keeps the connection open") {
         Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
         _ => received,
@@ -29,7 +29,7 @@ async fn read_to_close(socket: &mut TcpStream) -> Vec<u8> {
 }
 
 async fn expect_healthy(client: &mut Client) {
-    let response = tokio::time::timeout(PATIENCE, client.converse(converse("demo.model", "Hello"))).await;
+    let response = tokio::time::timeout(MAX_WAIT, client.converse(converse("demo.model", "Hello"))).await;
     response.expect("a healthy call hangs").unwrap();
 }
 
@@ -87,7 +87,7 @@ async fn idle_connections_are_closed_and_a_running_stream_keeps_its_connection()
     stream.message().await.unwrap();
     let idle = TcpStream::connect(&gateway.address).await.unwrap();
     let (sender, connection) = h2::client::handshake(idle).await.unwrap();
-    let ended = tokio::time::timeout(PATIENCE, connection).await;
+    let ended = tokio::time::timeout(MAX_WAIT, connection).await;
     ended.expect("the idle connection stays open").unwrap();
     drop(sender);
     assert!(stream.message().await.unwrap().is_some(), "the stream ended with the idle connections");
@@ -121,7 +121,7 @@ async fn an_old_connection_takes_no_new_calls_and_its_stream_ends_well() {
     }
     let trailers = body.trailers().await.unwrap().unwrap();
     assert_eq!((trailers["grpc-status"].as_bytes(), bytes > 0), (&b"0"[..], true));
-    let ended = tokio::time::timeout(PATIENCE, connection).await;
+    let ended = tokio::time::timeout(MAX_WAIT, connection).await;
     ended.expect("the old connection stays open").unwrap().unwrap();
     expect_healthy(&mut gateway.client().await).await;
 }
@@ -145,7 +145,7 @@ async fn connections_beyond_the_maximum_are_closed_and_a_closed_one_makes_room()
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, room).await.expect("closed connections make no room");
+        tokio::time::timeout(MAX_WAIT, room).await.expect("closed connections make no room");
     }
 }
 

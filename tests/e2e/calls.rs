@@ -115,7 +115,7 @@ async fn a_tool_conversation_runs_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_image_of_20_mb_passes_and_arrives_as_it_was() {
+async fn image_of_20_mb_arrives_unchanged() {
     let (simulator, _gateway, mut client) = started().await;
     let image: Vec<u8> = (0..20 * 1024 * 1024_u32).map(|i| (i * 31 % 251) as u8).collect();
     let block = ImageBlock {

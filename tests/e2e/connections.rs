@@ -20,10 +20,10 @@ use tonic::{Code, Status};
 use crate::fixture::*;
 
 /// Maximum time for a step of these tests. It is long enough for a machine under load, and it ends a test whose call hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 async fn attempts_of(client: &mut Client, model: &str) -> Result<String, Status> {
-    let response = timeout(PATIENCE, client.converse(converse(model, "Hi"))).await.expect("the call hangs")?;
+    let response = timeout(MAX_WAIT, client.converse(converse(model, "Hi"))).await.expect("the call hangs")?;
     Ok(response.metadata().get("bedrock-grpc-attempts").unwrap().to_str().unwrap().to_owned())
 }
 
@@ -213,7 +213,7 @@ async fn a_caller_that_leaves_resets_its_stream_and_the_connection_is_kept() {
         let call = tokio::spawn(async move { client.converse(converse("never", &long)).await });
         assert_eq!(resets.recv().await, Some("open"));
         call.abort();
-        assert_eq!(timeout(PATIENCE, resets.recv()).await.expect("the stream stays open"), Some("reset"));
+        assert_eq!(timeout(MAX_WAIT, resets.recv()).await.expect("the stream stays open"), Some("reset"));
     }
     assert_eq!(attempts_of(&mut gateway.client().await, "m").await.unwrap(), "1");
     assert_eq!(endpoint.connections(), 1);
@@ -248,7 +248,7 @@ async fn a_connection_retires_by_age_and_its_running_call_finishes() {
 }
 
 #[tokio::test]
-async fn a_response_without_length_whose_first_frame_is_empty_is_whole() {
+async fn response_without_length_is_complete_although_its_first_frame_is_empty() {
     let endpoint = Http2Endpoint::start(|mut call| async move {
         let mut stream = call.respond_ok("application/json");
         stream.send_data(Bytes::new(), false).unwrap();
@@ -283,9 +283,9 @@ async fn an_error_body_without_end_is_cut_and_its_stream_reset() {
     })
     .await;
     let gateway = endpoint.gateway().start().await;
-    let status = timeout(PATIENCE, async { gateway.client().await.converse(converse("m", "Hi")).await }).await;
+    let status = timeout(MAX_WAIT, async { gateway.client().await.converse(converse("m", "Hi")).await }).await;
     assert_eq!(reason(&status.expect("the call hangs").unwrap_err()), "VALIDATION");
-    let sent = timeout(PATIENCE, resets.recv()).await.expect("the stream stays open").unwrap();
+    let sent = timeout(MAX_WAIT, resets.recv()).await.expect("the stream stays open").unwrap();
     assert!(sent < 2_000_000, "{sent} bytes of an error were taken");
 }
 
@@ -338,6 +338,6 @@ async fn https_endpoint_without_http2_gives_no_http2_at_once() {
     // The caller keeps its side open, as people do who talk.
     let input = futures::stream::iter([first]).chain(futures::stream::pending());
     let call = async { gateway.client().await.invoke_model_with_bidirectional_stream(input).await };
-    let status = timeout(PATIENCE, call).await.expect("the call hangs").unwrap_err();
+    let status = timeout(MAX_WAIT, call).await.expect("the call hangs").unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "NO_HTTP2"));
 }

@@ -22,7 +22,7 @@ use crate::fixture::*;
 const RECOVERY: Duration = Duration::from_secs(10);
 
 /// Maximum time for a call. A call that works takes much less, and a call that hangs takes more.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// A `credential_process` that does what its mode file says, and notes each start.
 struct Provider {
@@ -200,7 +200,7 @@ async fn health(gateway: &Gateway) -> ServingStatus {
 }
 
 async fn assert_fails_for_credentials(gateway: &Gateway) {
-    for result in calls(gateway, PATIENCE).await {
+    for result in calls(gateway, MAX_WAIT).await {
         let status = result.expect_err("the gateway has no credentials that Bedrock accepts");
         assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "GATEWAY_CREDENTIALS"), "{status:?}");
     }
@@ -208,7 +208,7 @@ async fn assert_fails_for_credentials(gateway: &Gateway) {
 }
 
 async fn assert_works(gateway: &Gateway) {
-    for result in calls(gateway, PATIENCE).await {
+    for result in calls(gateway, MAX_WAIT).await {
         result.unwrap();
     }
     assert_eq!(health(gateway).await, ServingStatus::Serving);
@@ -282,7 +282,7 @@ async fn credentials_may_expire_and_the_provider_fail_in_the_middle_of_a_call() 
     let endpoint = endpoint(Arc::default()).await;
     let gateway = provider.gateway(&endpoint).await;
     provider.set("fail");
-    let long = call(&gateway, "stream", "long", PATIENCE);
+    let long = call(&gateway, "stream", "long", MAX_WAIT);
     let meanwhile = async {
         // The credentials are still valid, although the provider fails by now.
         sleep(Duration::from_secs(2)).await;
@@ -305,7 +305,7 @@ async fn a_rejected_api_key_gives_gateway_credentials_until_bedrock_accepts_it()
     assert_works(&gateway).await;
     faults.rejects_keys.store(true, Ordering::SeqCst);
     // The first rejection reloads; the key is the same, so the next one turns health off.
-    let _ = calls(&gateway, PATIENCE).await;
+    let _ = calls(&gateway, MAX_WAIT).await;
     assert_fails_for_credentials(&gateway).await;
     faults.rejects_keys.store(false, Ordering::SeqCst);
     assert_works(&gateway).await;

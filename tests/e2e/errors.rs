@@ -63,7 +63,7 @@ async fn account_ids_are_redacted_unless_upstream_messages_are_exposed() {
 }
 
 #[tokio::test]
-async fn long_and_foreign_messages_fit_the_trailers() {
+async fn long_messages_and_messages_in_other_scripts_fit_the_trailers() {
     let (simulator, _gateway, mut client) = started().await;
     let text = "\u{201c}prompt\u{201d} is too long \u{2014} ".repeat(2000);
     simulator.script(Answer::exception("ValidationException", StatusCode::BAD_REQUEST, &text));

@@ -12,7 +12,7 @@ use crate::fixture::*;
 const MIB: u64 = 1024 * 1024;
 
 /// The resident memory of the gateway in bytes.
-fn resident(gateway: &Gateway) -> u64 {
+fn resident_memory(gateway: &Gateway) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process.id().unwrap())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
@@ -27,7 +27,7 @@ async fn expect_healthy(client: &mut Client) {
 #[tokio::test]
 async fn prefixes_that_claim_32_mib_take_no_memory() {
     let (_simulator, gateway, mut client) = started().await;
-    let before = resident(&gateway);
+    let before = resident_memory(&gateway);
     let mut open = Vec::new();
     for _ in 0..10 {
         let mut sender = raw::connect(&gateway).await;
@@ -41,7 +41,7 @@ async fn prefixes_that_claim_32_mib_take_no_memory() {
         open.shrink_to_fit();
     }
     expect_healthy(&mut client).await;
-    let growth = resident(&gateway).saturating_sub(before);
+    let growth = resident_memory(&gateway).saturating_sub(before);
     assert!(growth < 100 * MIB, "1,000 prefixes took {} MiB", growth / MIB);
 }
 
@@ -50,7 +50,7 @@ async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_bu
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--max-bytes-in-flight=256MiB").start().await;
     let mut client = gateway.client().await;
-    let before = resident(&gateway);
+    let before = resident_memory(&gateway);
     let bomb = zstd::encode_all(std::io::repeat(0).take(33 << 20), 3).unwrap();
     assert!(bomb.len() < 8 * 1024);
     let mut sender = raw::connect(&gateway).await;
@@ -68,7 +68,7 @@ async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_bu
         let reason = reason(&status);
         assert!(["MESSAGE_TOO_LARGE", "ADMISSION_BYTES"].contains(&reason.as_str()), "{reason}");
     }
-    let growth = resident(&gateway).saturating_sub(before);
+    let growth = resident_memory(&gateway).saturating_sub(before);
     assert!(growth < 700 * MIB, "100 bombs took {} MiB", growth / MIB);
 }
 
@@ -76,7 +76,7 @@ async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_bu
 async fn a_message_of_millions_of_empty_blocks_is_rejected_and_takes_little_memory() {
     let (_simulator, gateway, mut client) = started().await;
     expect_healthy(&mut client).await;
-    let before = resident(&gateway);
+    let before = resident_memory(&gateway);
     // A field number and a length of zero: two bytes for an empty content block.
     let blocks = [0x12, 0].repeat(15_000_000);
     let mut message = vec![0x12];
@@ -97,7 +97,7 @@ async fn a_message_of_millions_of_empty_blocks_is_rejected_and_takes_little_memo
     let status = raw::read_response(response.unwrap()).await.status;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MESSAGE_TOO_LARGE"));
     assert!(status.message().contains("500000 fields"), "{}", status.message());
-    let growth = resident(&gateway).saturating_sub(before);
+    let growth = resident_memory(&gateway).saturating_sub(before);
     assert!(growth < 200 * MIB, "15 million blocks took {} MiB", growth / MIB);
 }
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 HEADER = """\
-# Written by tools/schema. Do not edit by hand, apart from [service] and [options]. Append-only: a number, a name, a type, a place or a file
-# never changes, and what AWS removes stays, with `removed`. Numbers: The members of AWS have the numbers 1 to 99, and from 200; 100 is
-# `unrecognized`; 101 to 199 belong to the gateway.
+# Written by tools/schema. Do not edit by hand, apart from [service] and [options].
+# Append-only: a number, a name, a type, a place or a file never changes, and what AWS removes stays, with `removed`.
+# Field numbers: 1 to 99, and from 200, for the members of AWS; 100 for `unrecognized`; 101 to 199 for the gateway.
 """
 
 

@@ -98,7 +98,7 @@ def test_a_stream_is_retried_before_its_first_event(client: bedrock.Client) -> N
     assert result.stop_reason == "end_turn"
 
 
-def test_a_deadline_holds_for_a_unary_call_and_a_stream(client: bedrock.Client) -> None:
+def test_a_deadline_covers_a_unary_call_and_a_stream(client: bedrock.Client) -> None:
     with pytest.raises(bedrock.BedrockError) as caught:
         client.converse("fault.stall", "Hello", timeout=0.5)
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -20,7 +20,7 @@ mod tests {
     use super::{is_region, of_arn};
 
     #[test]
-    fn an_arn_names_its_region_and_a_plain_id_none() {
+    fn region_is_read_from_an_arn_and_not_from_other_ids() {
         assert_eq!(of_arn("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x"), Some("eu-west-1"));
         assert_eq!(of_arn("arn:aws:bedrock:::foundation-model/x"), None);
         assert_eq!(of_arn("us.anthropic.claude-sonnet-4-20250514-v1:0"), None);

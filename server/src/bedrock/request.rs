@@ -116,7 +116,7 @@ impl Parts {
     fn finish(mut self, body: Bytes) -> Result<RequestTemplate, Failure> {
         let row = self.row;
         // A label without a value would leave its braces, or an empty segment, in the path.
-        let missing = row.request_bindings.iter().find(|b| b.place == Place::Path && self.lacks(b));
+        let missing = row.request_bindings.iter().find(|b| b.place == Place::Path && self.is_label_missing(b));
         if let Some(binding) = missing {
             return Err(invalid(binding, "required: it is part of the path of the request to Bedrock"));
         }
@@ -143,7 +143,7 @@ impl Parts {
         Ok(RequestTemplate { service: row.service, method, path, query, headers, body, payload })
     }
 
-    fn lacks(&self, label: &Binding) -> bool {
+    fn is_label_missing(&self, label: &Binding) -> bool {
         self.path.contains(&format!("{{{}", label.name))
     }
 }

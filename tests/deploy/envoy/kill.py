@@ -100,7 +100,7 @@ async def streams_while(target, pair, stop, later=0):
         return await asyncio.gather(*running), await asyncio.gather(*more)
 
 
-def whole_calls(process, at_least):
+def completed_calls(process, at_least):
     """How many calls a gateway has ended with OK, by its log, which is written just after the caller has its status."""
     def count():
         return sum(call["status"] == "OK" for call in process.calls(MODEL))
@@ -111,7 +111,7 @@ def whole_calls(process, at_least):
     return count()
 
 
-def terminate_loses_nothing(with_envoy):
+def check_sigterm_loses_no_call(with_envoy):
     with servers(with_envoy) as (pair, target):
         first, second = pair
         running, later = asyncio.run(streams_while(target, pair, lambda: first.process.send_signal(signal.SIGTERM), later=50))
@@ -121,11 +121,11 @@ def terminate_loses_nothing(with_envoy):
         assert all(events == EVENTS + 3 for _, events in [*running, *later])
         assert first.process.wait(30) == 0, "the stopped gateway did not end by itself"
         # Both gateways must have had streams. Otherwise the test proves nothing.
-        shares = [whole_calls(g, STREAMS // 4) for g in pair]
+        shares = [completed_calls(g, STREAMS // 4) for g in pair]
         assert min(shares) >= STREAMS // 4, shares
 
 
-def kill_loses_only_its_own(with_envoy):
+def check_sigkill_loses_only_its_own_streams(with_envoy):
     # A client's library reports a broken connection as UNAVAILABLE, and a stream that Envoy resets in its middle as INTERNAL.
     broken = grpc.StatusCode.INTERNAL if with_envoy else grpc.StatusCode.UNAVAILABLE
     with servers(with_envoy) as (pair, target):
@@ -137,25 +137,25 @@ def kill_loses_only_its_own(with_envoy):
         assert sum(codes.values()) == STREAMS
         assert all(events == EVENTS + 3 for code, events in running if code == grpc.StatusCode.OK)
         expected = codes[grpc.StatusCode.OK] + len(later)
-        assert whole_calls(second, expected) == expected, (second.calls(MODEL), codes)
+        assert completed_calls(second, expected) == expected, (second.calls(MODEL), codes)
         assert codes[broken] >= STREAMS / 4, codes
         assert all(code == grpc.StatusCode.OK for code, _ in later), later
 
 
 def sigterm_with_client_side_round_robin_loses_no_call():
-    terminate_loses_nothing(with_envoy=False)
+    check_sigterm_loses_no_call(with_envoy=False)
 
 
 def sigterm_behind_envoy_loses_no_call():
-    terminate_loses_nothing(with_envoy=True)
+    check_sigterm_loses_no_call(with_envoy=True)
 
 
 def sigkill_with_client_side_round_robin_loses_only_its_own_streams():
-    kill_loses_only_its_own(with_envoy=False)
+    check_sigkill_loses_only_its_own_streams(with_envoy=False)
 
 
 def sigkill_behind_envoy_loses_only_its_own_streams():
-    kill_loses_only_its_own(with_envoy=True)
+    check_sigkill_loses_only_its_own_streams(with_envoy=True)
 
 
 if __name__ == "__main__":

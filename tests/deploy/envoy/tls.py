@@ -138,7 +138,7 @@ class Recorder:
         self.server.stop(None).wait()
 
 
-def a_caller_with_a_certificate_of_the_authority_gets_through():
+def caller_with_a_certificate_of_the_authority_is_served():
     with tempfile.TemporaryDirectory() as folder, simulator() as upstream, gateway(upstream.url) as server:
         fixture = Fixture(tempfile.mkdtemp(dir=folder))
         with chart_envoy(fixture, server.address[1]) as proxy:
@@ -193,6 +193,6 @@ def served_certificate(fixture, proxy):
 
 
 if __name__ == "__main__":
-    sys.exit(run([a_caller_with_a_certificate_of_the_authority_gets_through, the_plaintext_port_has_health_and_nothing_else,
+    sys.exit(run([caller_with_a_certificate_of_the_authority_is_served, the_plaintext_port_has_health_and_nothing_else,
                   the_callers_names_are_in_x_forwarded_client_cert_and_cannot_be_forged,
                   a_renewed_certificate_is_used_without_a_restart]))

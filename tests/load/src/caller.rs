@@ -20,7 +20,7 @@ use crate::Result;
 const WINDOW: u32 = 1 << 24;
 
 /// How long a call may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
 /// What to call.
 #[derive(Debug, Clone)]
@@ -141,9 +141,9 @@ impl Callers {
     pub(crate) async fn call(&self, call: &Call, each: impl FnMut(&[u8])) -> Result<Outcome> {
         let turn = self.next.fetch_add(1, Relaxed) % self.connections.len();
         let connection = self.connections[turn].clone();
-        tokio::time::timeout(PATIENCE, exchange(connection, call, each))
+        tokio::time::timeout(MAX_WAIT, exchange(connection, call, each))
             .await
-            .map_err(|_| format!("a call took longer than {PATIENCE:?}"))?
+            .map_err(|_| format!("a call took longer than {MAX_WAIT:?}"))?
     }
 }
 

@@ -28,7 +28,7 @@ const CALLERS: usize = 4;
 const MANY: u32 = 10_000;
 
 /// How long open streams may take to end at the endpoint after their callers have gone.
-const PATIENCE: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// Where things are.
 pub(crate) struct Place<'a> {
@@ -153,8 +153,8 @@ pub(crate) async fn memory(place: &Place<'_>, counts: &[usize]) -> Result<Memory
 async fn wait_until(done: impl Fn() -> bool) -> Result<()> {
     let started = Instant::now();
     while !done() {
-        if started.elapsed() > PATIENCE {
-            return Err(format!("did not happen within {PATIENCE:?}").into());
+        if started.elapsed() > MAX_WAIT {
+            return Err(format!("did not happen within {MAX_WAIT:?}").into());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

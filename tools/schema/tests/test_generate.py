@@ -56,7 +56,7 @@ class Repository(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("proto/bedrock/runtime/v1/tool.proto is not what tools/schema writes", printed)
 
-    def test_facts_of_a_model_of_the_facts_are_the_facts(self):
+    def test_facts_are_equal_after_a_round_trip_through_a_model(self):
         for service in SERVICES:
             facts = read_facts(service)
             self.assertEqual(f.extract(model_of(facts), facts["source"], lambda _: True), facts)

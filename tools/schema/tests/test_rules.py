@@ -81,7 +81,7 @@ class Releases(unittest.TestCase):
             setattr(lock.messages["Tag"].member("key"), key, value)
             self.assertIn(f"Tag.key: {key} was", "".join(rules.compare_with_release(read_lock(), lock)))
 
-    def test_what_was_released_may_not_go(self):
+    def test_what_was_released_may_not_be_removed(self):
         lock = read_lock()
         del lock.messages["Tag"], lock.operations["Converse"]
         lock.messages["CacheDetail"].members.pop()

@@ -54,7 +54,7 @@ impl Http1 {
     }
 
     /// In HTTP/1.1 the host is in a header. The request line has only the path, unless a proxy forwards the request.
-    fn adapt(&self, request: &mut Request<Full<Bytes>>) {
+    fn rewrite_for_http1(&self, request: &mut Request<Full<Bytes>>) {
         let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
         if let Some(Ok(host)) = authority.map(HeaderValue::try_from) {
             request.headers_mut().insert(HOST, host);
@@ -117,7 +117,7 @@ pub(super) async fn send(mut lease: Http1Lease, request: Request<Bytes>) -> Resu
     // A connection that the peer has closed meanwhile.
     connection.sender.ready().await.map_err(|_| closed())?;
     let mut request = request.map(Full::new);
-    connection.adapt(&mut request);
+    connection.rewrite_for_http1(&mut request);
     match connection.sender.try_send_request(request).await {
         Ok(response) => Ok(response.map(|body| Http1Body::new(body, lease))),
         Err(mut error) => {
