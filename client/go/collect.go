@@ -173,7 +173,7 @@ func (c *Collector) reasoning(index int32, last *bedrockv1.ContentBlock, delta *
 	}
 }
 
-// citation turns the text block that the citation belongs to into a block of cited text.
+// citation adds a citation. The text block that it belongs to becomes a block of cited text.
 func (c *Collector) citation(index int32, last *bedrockv1.ContentBlock, delta *bedrockv1.CitationsDelta) {
 	cited := last.GetCitationsContent()
 	if cited == nil {

@@ -29,14 +29,14 @@ pub(crate) fn fill(kind: &MessageDescriptor, value: &Value) -> DynamicMessage {
         message.set_field_by_name("nanos", prost_reflect::Value::I32(time.nanos));
     } else if value.is_array() {
         let values = kind.get_field_by_name("values").unwrap_or_else(|| panic!("{} is no list", kind.name()));
-        message.set_field(&values, fill_field(&values, value));
+        message.set_field(&values, to_field_value(&values, value));
     } else {
         let mut unknown = Map::new();
         for (name, value) in value.as_object().unwrap() {
             match kind.get_field_by_json_name(name) {
                 Some(field) => match exact_text(kind, &field) {
                     Some(text) => message.set_field(&text, prost_reflect::Value::String(value.to_string())),
-                    None => message.set_field(&field, fill_field(&field, value)),
+                    None => message.set_field(&field, to_field_value(&field, value)),
                 },
                 None => drop(unknown.insert(name.clone(), value.clone())),
             }
@@ -62,21 +62,23 @@ fn message_kind(kind: &MessageDescriptor, field: &str) -> MessageDescriptor {
     field.kind().as_message().unwrap().clone()
 }
 
-fn fill_field(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
+fn to_field_value(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
     if field.is_map() {
         let kind = field.kind().as_message().unwrap().map_entry_value_field();
         let entries = value.as_object().unwrap().iter();
         return prost_reflect::Value::Map(
-            entries.map(|(k, v)| (MapKey::String(k.clone()), fill_one(&kind, v))).collect(),
+            entries.map(|(k, v)| (MapKey::String(k.clone()), to_single_value(&kind, v))).collect(),
         );
     }
     if field.is_list() {
-        return prost_reflect::Value::List(value.as_array().unwrap().iter().map(|v| fill_one(field, v)).collect());
+        return prost_reflect::Value::List(
+            value.as_array().unwrap().iter().map(|v| to_single_value(field, v)).collect(),
+        );
     }
-    fill_one(field, value)
+    to_single_value(field, value)
 }
 
-fn fill_one(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
+fn to_single_value(field: &FieldDescriptor, value: &Value) -> prost_reflect::Value {
     use prost_reflect::Value as V;
     match field.kind() {
         Kind::Message(kind) => V::Message(fill(&kind, value)),

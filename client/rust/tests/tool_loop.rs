@@ -25,11 +25,11 @@ use tokio_stream::wrappers::TcpListenerStream;
 
 /// One scripted response.
 enum Turn {
-    /// These events.
+    /// The stream sends these events and ends with OK.
     Complete(Vec<ConverseStreamResponse>),
-    /// These events, and then UNAVAILABLE.
+    /// The stream sends these events and fails with UNAVAILABLE.
     Broken(Vec<ConverseStreamResponse>),
-    /// These events, and then nothing. Notifies when the client cancels.
+    /// The stream sends these events and stays open. It notifies when the client cancels.
     Hanging(Vec<ConverseStreamResponse>, Arc<Notify>),
 }
 

@@ -186,7 +186,7 @@ function pushReasoning(
   blocks.push(create(ContentBlockSchema, { member: { case: "reasoningContent", value: { member } } }));
 }
 
-/** A citation turns the text block that it belongs to into a block of cited text. */
+/** Adds a citation. The text block that it belongs to becomes a block of cited text. */
 function citedBlock(blocks: ContentBlock[]): CitationsContentBlock {
   const last = blocks.at(-1)?.member;
   if (last?.case === "citationsContent") return last.value;

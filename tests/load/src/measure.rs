@@ -108,14 +108,15 @@ pub(crate) async fn slow_calls(place: &Place<'_>) -> Result<(Duration, usize)> {
     let callers = Callers::connect(&gateway.address, 1_000 / STREAMS_PER_CALLER).await?;
     let started = Instant::now();
     let call = Arc::new(Call::grpc("Converse", "slow-3000")?);
-    let outcomes = all(&callers, &call, 1_000).await?;
+    let outcomes = run_calls(&callers, &call, 1_000).await?;
     if let Some(failed) = outcomes.iter().find(|outcome| outcome.status.as_deref() != Some("0")) {
         return Err(format!("a slow call failed: {failed:?}").into());
     }
     Ok((started.elapsed(), upstream.counts.most_connections()))
 }
 
-async fn all(callers: &Arc<Callers>, call: &Arc<Call>, count: usize) -> Result<Vec<crate::caller::Outcome>> {
+/// Makes `count` calls at the same time.
+async fn run_calls(callers: &Arc<Callers>, call: &Arc<Call>, count: usize) -> Result<Vec<crate::caller::Outcome>> {
     let calls = (0..count).map(|_| {
         let (callers, call) = (Arc::clone(callers), Arc::clone(call));
         tokio::spawn(async move { callers.call(&call, |_| {}).await })

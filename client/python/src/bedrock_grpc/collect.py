@@ -138,7 +138,7 @@ def _reasoning(blocks: list[types.ContentBlock], delta: types.ReasoningContentBl
 
 
 def _citation(blocks: list[types.ContentBlock], delta: types.CitationsDelta) -> None:
-    """A citation turns the text block that it belongs to into a block of cited text."""
+    """Adds a citation. The text block that it belongs to becomes a block of cited text."""
     if not blocks or blocks[-1].WhichOneof("member") != "citations_content":
         text = _last(blocks, "text").text
         block = types.ContentBlock(citations_content=types.CitationsContentBlock())

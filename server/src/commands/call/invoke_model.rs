@@ -24,7 +24,7 @@ pub(super) fn encode_body(mut members: Members, request: &str) -> Result<Members
     }
 }
 
-/// The response as AWS JSON, with a JSON body as JSON.
+/// The response as AWS JSON. A body that is JSON is printed as JSON and not as base64.
 pub(super) fn response_text(mut response: InvokeModelResponse) -> Vec<u8> {
     let body = response.body.take().unwrap_or_default();
     let body = if is_json(&body) { body.to_vec() } else { format!("\"{}\"", STANDARD.encode(&body)).into_bytes() };
@@ -44,7 +44,7 @@ pub(super) fn response_text(mut response: InvokeModelResponse) -> Vec<u8> {
     text
 }
 
-/// A chunk of a stream as AWS JSON, with a JSON chunk as JSON.
+/// A chunk of a stream as AWS JSON. A chunk that is JSON is printed as JSON and not as base64. `None` for any other chunk.
 pub(super) fn chunk_text(bytes: &[u8]) -> Option<Vec<u8>> {
     is_json(bytes).then(|| [b"{\"chunk\":{\"bytes\":", bytes, b"}}"].concat())
 }

@@ -37,7 +37,7 @@ fn python_connection(authority: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn only_the_authority_changes_whatever_the_pieces_are() {
+async fn only_the_authority_changes_for_pieces_of_any_size() {
     let sent = python_connection(b"tmp%2Fa.sock");
     let expected = python_connection(b"tmp-2Fa.sock");
     for size in [1, 2, 7, 24, 33, 34, 100, 4096] {

@@ -209,7 +209,7 @@ public final class Collector {
     }
   }
 
-  /** A citation turns the text block that it belongs to into a block of cited text. */
+  /** Adds a citation. The text block that it belongs to becomes a block of cited text. */
   private static void citation(List<ContentBlock.Builder> blocks, CitationsDelta delta) {
     var last = last(blocks);
     if (last == null || !last.hasCitationsContent()) {
