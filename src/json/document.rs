@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for AnySeed {
 mod tests {
     use super::*;
 
-    /// The JSON that a map of documents is written as.
+    /// The JSON text of a map of documents.
     fn write(values: &Values, text: Option<&str>) -> Result<String, String> {
         let mut json = Vec::new();
         let mut serializer = serde_json::Serializer::new(&mut json);

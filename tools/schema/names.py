@@ -1,4 +1,4 @@
-"""Names: AWS's members as protobuf fields, AWS's scalar kinds as protobuf types."""
+"""Names: Maps AWS's members to protobuf fields, and AWS's scalar kinds to protobuf types."""
 
 import re
 

@@ -26,7 +26,7 @@ impl Call {
     ///
     /// # Errors
     /// The failure of the last attempt.
-    pub(crate) async fn with_retries<T, F>(
+    pub(crate) async fn run_with_retries<T, F>(
         &self,
         upstream: &Upstream,
         target: &Target,

@@ -26,7 +26,7 @@ where
 {
     let PreparedRequest { call, authorized, request } = prepare_request(bedrock, request)?;
     let (upstream, target) = (authorized.upstream(), authorized.target());
-    let outcome = call.with_retries(upstream, target, async || {
+    let outcome = call.run_with_retries(upstream, target, async || {
         let attempt = async {
             let response = upstream.send(&request, target).await?;
             call.on_response_headers(&response.headers);

@@ -184,9 +184,9 @@ pub(crate) async fn leftovers(place: &Place<'_>) -> Result<Leftovers> {
     let upstream = Upstream::start(MANY).await?;
     let gateway = place.gateway(&upstream).await?;
     let before = gateway.usage()?;
-    mixed(&gateway, &upstream, 5_000).await?;
+    run_mixed_calls(&gateway, &upstream, 5_000).await?;
     let warm = gateway.usage()?;
-    let outcomes = mixed(&gateway, &upstream, 10_000).await?;
+    let outcomes = run_mixed_calls(&gateway, &upstream, 10_000).await?;
     // The gateway sees a caller's connection close when the kernel says so.
     let after = loop {
         let after = gateway.usage()?;
@@ -203,7 +203,7 @@ pub(crate) async fn leftovers(place: &Place<'_>) -> Result<Leftovers> {
 }
 
 /// Makes calls of every kind and waits until the endpoint has no request any more.
-async fn mixed(gateway: &Gateway, upstream: &Upstream, count: usize) -> Result<BTreeMap<String, usize>> {
+async fn run_mixed_calls(gateway: &Gateway, upstream: &Upstream, count: usize) -> Result<BTreeMap<String, usize>> {
     let stream = |model| Call::grpc("ConverseStream", model);
     let kinds = [
         ("ok", Call::grpc("Converse", "unary")?),
@@ -281,13 +281,13 @@ pub(crate) async fn latency(place: &Place<'_>, streams: usize) -> Result<(Latenc
     let model = format!("stamped-{pace}-{}", 4 + (4_000 / pace).max(6));
     let callers = Callers::connect(&gateway.address, connections).await?;
     Workload { calls: 50, ..Workload::BURST }.run(&gateway, &callers).await?;
-    let ours = timed(&callers, Call::grpc("ConverseStream", &model)?, streams, pace).await?;
+    let ours = measure_latency(&callers, Call::grpc("ConverseStream", &model)?, streams, pace).await?;
     let direct = Callers::connect_directly(&upstream.endpoint, &upstream.ca_pem, connections).await?;
-    let theirs = timed(&direct, Call::direct(&upstream.endpoint, &model)?, streams, pace).await?;
+    let theirs = measure_latency(&direct, Call::direct(&upstream.endpoint, &model)?, streams, pace).await?;
     Ok((ours, theirs))
 }
 
-async fn timed(callers: &Arc<Callers>, call: Call, streams: usize, pace: usize) -> Result<Latency> {
+async fn measure_latency(callers: &Arc<Callers>, call: Call, streams: usize, pace: usize) -> Result<Latency> {
     let call = Arc::new(call);
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..streams {

@@ -167,8 +167,8 @@ impl Identity {
         self.shared.readiness.subscribe()
     }
 
-    /// Bedrock accepted a request with the credentials of `generation`. Calls that started with replaced credentials change
-    /// nothing.
+    /// Records that Bedrock accepted a request with the credentials of `generation`. Calls that started with replaced
+    /// credentials change nothing.
     pub(super) fn record_accepted(&self, generation: u64) {
         let since = self.shared.state.borrow().since;
         if generation >= since && since > 0 {
@@ -177,9 +177,9 @@ impl Identity {
         }
     }
 
-    /// Bedrock rejected the credentials of `generation`, also after a reload. If it rejected `only_signature` and has
-    /// accepted other signatures of the same credentials, the cause is in one request. The other calls can be expected to
-    /// succeed, so the gateway stays ready.
+    /// Records that Bedrock rejected the credentials of `generation`, also after a reload. If it rejected `only_signature`
+    /// and has accepted other signatures of the same credentials, the cause is in one request. The other calls can be
+    /// expected to succeed, so the gateway stays ready.
     pub(super) fn record_rejected(&self, generation: u64, only_signature: bool) {
         let since = self.shared.state.borrow().since;
         let is_about_request = only_signature && self.shared.accepted.load(Ordering::Relaxed) == since;
@@ -188,7 +188,7 @@ impl Identity {
         }
     }
 
-    /// A call found no credentials.
+    /// Records that a call found no credentials.
     pub(super) fn record_missing(&self) {
         let is_valid = self.shared.state.borrow().valid(&self.shared.clock).is_some();
         if !is_valid {

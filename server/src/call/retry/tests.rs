@@ -59,7 +59,8 @@ async fn run(call: &Call, failures: impl IntoIterator<Item = Failure>) -> (bool,
     let target = upstream.target(Subject::Model("m")).unwrap();
     let failures = RefCell::new(failures.into_iter().collect::<VecDeque<_>>());
     let started = Instant::now();
-    let outcome = call.with_retries(&upstream, &target, async || failures.borrow_mut().pop_front().map_or(Ok(()), Err));
+    let outcome =
+        call.run_with_retries(&upstream, &target, async || failures.borrow_mut().pop_front().map_or(Ok(()), Err));
     let succeeded = outcome.await.is_ok();
     (succeeded, call.update(|record| record.context.attempts), started.elapsed())
 }
