@@ -146,7 +146,7 @@ impl Upstream {
     ///
     /// # Errors
     /// As [`Upstream::send`]; [`Failure::NoHttp2`] when the endpoint cannot do it.
-    pub(crate) async fn bidirectional(
+    pub(crate) async fn open_bidirectional(
         &self,
         request: &RequestTemplate,
         target: &Target,
@@ -223,8 +223,8 @@ impl Upstream {
         self.identity.record_accepted(generation);
     }
 
-    /// Records a failure of the credentials of `generation` that a reload did not end. The gateway is then not ready, unless
-    /// the cause is the target's Region or the one request.
+    /// Records that the credentials of `generation` failed, also after a reload. The gateway is then not ready, unless the
+    /// cause is the target's Region or the one request.
     pub(crate) fn record_rejected(&self, generation: u64, target: &Target, failure: &Failure) {
         match failure {
             Failure::NoCredentials(_) => self.identity.record_missing(),

@@ -62,7 +62,7 @@ pub(super) async fn run_bidirectional(
         let input =
             InputChunks { first: chunk, model_id, messages, call: Arc::clone(&call), input_failed: Some(input_failed) };
         tokio::select! {
-            response = call.run_without_retry(upstream, target, upstream.bidirectional(&request, target, input)) => response,
+            response = call.run_without_retry(upstream, target, upstream.open_bidirectional(&request, target, input)) => response,
             Ok(failure) = &mut input_failure => Err(failure),
         }
     };

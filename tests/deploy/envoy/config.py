@@ -35,7 +35,7 @@ BY_ADVICE = {"retry_on": "resource-exhausted,unavailable", "num_retries": 2,
 HEALTH_CHECK = [{"timeout": "2s", "interval": "0.2s", "no_traffic_interval": "0.2s", "unhealthy_threshold": 1, "healthy_threshold": 1,
                  "grpc_health_check": {"service_name": SERVICE}}]
 
-# A status of the server is most often Bedrock's: only a server that cannot be reached is ejected.
+# A status of the server usually comes from Bedrock: only a server that cannot be reached is ejected.
 OUTLIER_DETECTION = {"split_external_local_origin_errors": True, "consecutive_local_origin_failure": 3, "consecutive_5xx": 0,
                      "consecutive_gateway_failure": 0, "interval": "0.2s", "base_ejection_time": "60s", "max_ejection_percent": 50,
                      "enforcing_consecutive_local_origin_failure": 100}
