@@ -1,4 +1,4 @@
-//! `bedrock_grpc_server::fuzzing::timeout` says what must hold.
+//! `bedrock_grpc_server::fuzzing::timeout` has the property that must hold.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| bedrock_grpc_server::fuzzing::timeout(data));

@@ -68,7 +68,7 @@ async fn callers_that_do_not_read_their_streams_block_no_other_call() {
         let text = "x".repeat(8 * 1024);
         let delta = format!(r#"{{"contentBlockIndex":0,"delta":{{"text":"{text}"}}}}"#);
         let event = frames::event("contentBlockDelta", delta.as_bytes());
-        // As much as the gateway's windows take, and for as long as the stream is open.
+        // Sends as much as the gateway's windows allow, for as long as the stream is open.
         loop {
             stream.reserve_capacity(event.len());
             match std::future::poll_fn(|cx| stream.poll_capacity(cx)).await {

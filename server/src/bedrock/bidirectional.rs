@@ -46,7 +46,7 @@ pub(super) struct WriteError;
 /// Opens the stream. Returns on Bedrock's response headers, with the task that sends `input`.
 ///
 /// # Errors
-/// See [`super::Upstream::bidirectional`].
+/// See [`super::Upstream::open_bidirectional`].
 pub(super) async fn open(
     endpoint: &Endpoint,
     credentials: &Credentials,

@@ -67,7 +67,7 @@ async fn read_error_body(mut body: IncomingBody) -> BytesMut {
     whole
 }
 
-/// The name in the body: `code`, `__type`, or that of `Output`.
+/// The name in the body: in `code`, in `__type`, or in the `__type` of `Output`.
 fn name_in(body: &[u8]) -> Option<String> {
     let names: Names<'_> = serde_json::from_slice(body).ok()?;
     let text = |raw: Option<&serde_json::value::RawValue>| serde_json::from_str::<String>(raw?.get()).ok();

@@ -76,9 +76,9 @@ pub(super) struct Signable<'a> {
     pub(super) method: &'a Method,
     /// Host and port, as `:authority` or `Host` has them.
     pub(super) authority: &'a str,
-    /// As it is sent, percent-encoded.
+    /// The path as it is sent, percent-encoded.
     pub(super) path: &'a str,
-    /// As it is sent, without `?`. Empty if there is no query.
+    /// The query as it is sent, without `?`. Empty if there is no query.
     pub(super) query: &'a str,
     pub(super) payload: &'a PayloadHash,
 }

@@ -145,7 +145,7 @@ impl Upstream {
     /// Opens a bidirectional stream. `input` is polled as Bedrock takes it, and its end is the end of the input.
     ///
     /// # Errors
-    /// As [`Upstream::send`]; [`Failure::NoHttp2`] when the endpoint cannot do it.
+    /// Those of [`Upstream::send`], and [`Failure::NoHttp2`] when the endpoint has no HTTP/2.
     pub(crate) async fn open_bidirectional(
         &self,
         request: &RequestTemplate,

@@ -13,7 +13,7 @@ pub(crate) struct Exception {
     pub(crate) http_status: Option<u16>,
     /// Bedrock's error message. It may quote the prompt.
     pub(crate) message: String,
-    /// Bedrock's id of the request, when the exception has its own headers.
+    /// Bedrock's id of the request, if the response with the exception has one. An exception in an event stream has none.
     pub(crate) request_id: Option<String>,
     /// The delay in `Retry-After`.
     pub(crate) retry_after: Option<Duration>,

@@ -96,7 +96,7 @@ impl Host {
         }
     }
 
-    /// As [`Host::acquire`], for a call that needs HTTP/2.
+    /// Does the same as [`Host::acquire`], for a call that needs HTTP/2.
     ///
     /// # Errors
     /// [`SendError::NoHttp2`] at once when the host is known to have none.

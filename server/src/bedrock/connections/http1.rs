@@ -133,7 +133,7 @@ pub(super) async fn send(mut lease: Http1Lease, request: Request<Bytes>) -> Resu
 /// The body of an HTTP/1.1 response.
 pub(in crate::bedrock) struct Http1Body {
     body: Incoming,
-    /// Given back when the body has ended.
+    /// The connection. It is returned to the host when the body has ended.
     lease: Option<Http1Lease>,
 }
 

@@ -316,7 +316,7 @@ impl SendBody {
 /// The body of an HTTP/2 response.
 pub(in crate::bedrock) struct Http2Body {
     stream: RecvStream,
-    /// Given back when the body has ended.
+    /// The stream. It is returned to the host when the body has ended.
     lease: Option<Http2Lease>,
 }
 

@@ -39,7 +39,7 @@ impl Default for ConnectionOptions {
             streams_per_connection: 100,
             // With 100 streams each, 10,000 calls at once.
             connections_per_host: 100,
-            // As many file descriptors as a process has by default (`ulimit -n` is 1,024 on most systems), less the callers'.
+            // A process has 1,024 file descriptors by default on most systems (`ulimit -n`), and callers need the others.
             http1_connections_per_host: 512,
             // One stream can receive 50 MB/s at a round trip of 5 ms (same Region), and 1.7 MB/s at 150 ms (another
             // Region). An event of a model has about 200 bytes.

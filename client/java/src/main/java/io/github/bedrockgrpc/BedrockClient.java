@@ -183,7 +183,7 @@ public final class BedrockClient implements AutoCloseable {
       return this;
     }
 
-    /** Changes the channel's settings after the defaults. */
+    /** Changes the channel's settings. It is called after the defaults have been set. */
     public Builder channel(UnaryOperator<ManagedChannelBuilder<?>> customize) {
       this.customize = customize;
       return this;
