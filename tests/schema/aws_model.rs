@@ -29,7 +29,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn structure(&mut self, model: &AwsModel, pool: &DescriptorPool, name: &str, kind: &MessageDescriptor) {
+    fn compare_structure(&mut self, model: &AwsModel, pool: &DescriptorPool, name: &str, kind: &MessageDescriptor) {
         if !self.seen.insert(kind.full_name().to_owned()) {
             return;
         }
@@ -46,11 +46,11 @@ impl Comparison {
                 expected.remove(member);
                 for (event, reference) in &shape.members {
                     expected.insert(event.clone());
-                    self.field(model, pool, kind, &format!("{name}.{event}"), &reference.shape, true);
+                    self.compare_field(model, pool, kind, &format!("{name}.{event}"), &reference.shape, true);
                 }
                 continue;
             }
-            self.field(model, pool, kind, &format!("{name}.{member}"), &reference.shape, is_union);
+            self.compare_field(model, pool, kind, &format!("{name}.{member}"), &reference.shape, is_union);
         }
         let is_gateways = |f: &FieldDescriptor| (100..200).contains(&f.number());
         let extra = kind.fields().filter(|f| !is_gateways(f) && !expected.contains(f.json_name()));
@@ -58,7 +58,7 @@ impl Comparison {
     }
 
     /// The field at `path`, whose last part is its JSON name.
-    fn field(
+    fn compare_field(
         &mut self,
         model: &AwsModel,
         pool: &DescriptorPool,
@@ -76,10 +76,10 @@ impl Comparison {
         if in_union != is_union {
             self.wrong.push(format!("{path}: a union's members, and no others, are in a oneof"));
         }
-        self.member(model, pool, path, &field, shape, in_union);
+        self.compare_member(model, pool, path, &field, shape, in_union);
     }
 
-    fn member(
+    fn compare_member(
         &mut self,
         model: &AwsModel,
         pool: &DescriptorPool,
@@ -94,22 +94,33 @@ impl Comparison {
                 let kind = field.kind();
                 let values = kind.as_message().and_then(|m| m.get_field_by_name("values"));
                 match values.filter(FieldDescriptor::is_list) {
-                    Some(values) => self.one(model, pool, path, &values, fact.element.as_ref().unwrap()),
+                    Some(values) => {
+                        self.compare_single_field(model, pool, path, &values, fact.element.as_ref().unwrap())
+                    }
                     None => self.wrong.push(format!("{path}: a list in a union is a message of `repeated values`")),
                 }
             }
-            "list" if field.is_list() => self.one(model, pool, path, field, fact.element.as_ref().unwrap()),
+            "list" if field.is_list() => {
+                self.compare_single_field(model, pool, path, field, fact.element.as_ref().unwrap())
+            }
             "map" if field.is_map() => {
                 let value = field.kind().as_message().unwrap().map_entry_value_field();
                 let is_list = model.shape(fact.value.as_ref().unwrap()).kind == "list";
-                self.member(model, pool, path, &value, fact.value.as_ref().unwrap(), is_list);
+                self.compare_member(model, pool, path, &value, fact.value.as_ref().unwrap(), is_list);
             }
             "list" | "map" => self.wrong.push(format!("{path} is not a {}", fact.kind)),
-            _ => self.one(model, pool, path, field, shape),
+            _ => self.compare_single_field(model, pool, path, field, shape),
         }
     }
 
-    fn one(&mut self, model: &AwsModel, pool: &DescriptorPool, path: &str, field: &FieldDescriptor, shape: &str) {
+    fn compare_single_field(
+        &mut self,
+        model: &AwsModel,
+        pool: &DescriptorPool,
+        path: &str,
+        field: &FieldDescriptor,
+        shape: &str,
+    ) {
         let fact = model.shape(shape);
         if fact.kind == "document" {
             let parent = field.parent_message();
@@ -133,7 +144,7 @@ impl Comparison {
                 if m.name() != shape {
                     self.wrong.push(format!("{path}: {} instead of {shape}", m.name()));
                 }
-                self.structure(model, pool, shape, &m);
+                self.compare_structure(model, pool, shape, &m);
                 true
             }
             _ => false,
@@ -162,9 +173,9 @@ fn the_schema_has_every_member_of_awss_model_with_its_kind() {
         for method in methods {
             let name = method.name();
             let facts = model.operations.get(name).unwrap_or_else(|| panic!("AWS has no operation {name}"));
-            comparison.structure(&model, &pool, &facts.input, &method.input());
+            comparison.compare_structure(&model, &pool, &facts.input, &method.input());
             let output = model.events(name).unwrap_or(&facts.output);
-            comparison.structure(&model, &pool, output, &method.output());
+            comparison.compare_structure(&model, &pool, output, &method.output());
         }
         assert_eq!(comparison.wrong, Vec::<String>::new());
         let members: usize = model.shapes.values().filter(|s| !s.exception).map(|s| s.members.len()).sum();

@@ -43,7 +43,7 @@ pub(super) struct StreamClock {
 #[error("an event cannot be written")]
 pub(super) struct WriteError;
 
-/// Opens the stream. Returns on Bedrock's response headers, with the task that sends `input`.
+/// Opens the stream. Returns the response when its headers have arrived, and the task that sends `input`.
 ///
 /// # Errors
 /// See [`super::Upstream::open_bidirectional`].

@@ -31,8 +31,9 @@ use crate::telemetry::names;
 
 type RequestStream = Streaming<InvokeModelWithBidirectionalStreamRequest>;
 
-/// Opens the stream. Returns on Bedrock's 200, because a caller may wait for headers before it sends. For the same reason there
-/// is no timeout for the first event. There is no idle timeout either, because people pause while they talk.
+/// Opens the stream. Returns when Bedrock has responded with 200, because a caller may wait for headers before it sends. For
+/// the same reason there is no timeout for the first event. There is no idle timeout either, because people pause while they
+/// talk.
 pub(super) async fn run_bidirectional(
     bedrock: &Bedrock,
     request: Request<RequestStream>,
