@@ -303,3 +303,69 @@ async fn callers_see_the_models_that_they_may_use() {
         assert_eq!(!profiles.is_empty(), has_some, "{caller}: {profiles:?}");
     }
 }
+
+const DEFAULTS: &str = "
+models:
+  chat:
+    targets: [{ model: demo.model }]
+    inference: { temperature: 0.5, top_p: 1, stop_sequences: [END] }
+    system: [Be brief.]
+    prompt_cache: { tools: true, system: true }
+";
+
+/// Calls the name `chat` and returns the body that Bedrock received.
+async fn sent_with_defaults(change: impl FnOnce(&mut ConverseRequest)) -> Value {
+    let simulator = simulator().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    std::fs::write(&file, DEFAULTS).unwrap();
+    let gateway = Gateway::builder(&simulator).arg("--config").arg(file.to_str().unwrap()).start().await;
+    let mut request = converse("chat", "Hi");
+    change(&mut request);
+    simulator.script(short_response());
+    gateway.client().await.converse(request).await.unwrap();
+    serde_json::from_slice(&simulator.requests().last().unwrap().body).unwrap()
+}
+
+fn tool_config(with_cache_point: bool) -> ToolConfiguration {
+    let specification = ToolSpecification {
+        name: Some("get_weather".to_owned()),
+        input_schema: Some(ToolInputSchema {
+            member: Some(tool_input_schema::Member::JsonText("{\"type\":\"object\"}".to_owned())),
+        }),
+        ..Default::default()
+    };
+    let point = CachePointBlock { r#type: Some("default".to_owned()), ..Default::default() };
+    let mut tools = vec![Tool { member: Some(tool::Member::ToolSpec(specification)) }];
+    tools.extend(with_cache_point.then_some(Tool { member: Some(tool::Member::CachePoint(point)) }));
+    ToolConfiguration { tools, ..Default::default() }
+}
+
+#[tokio::test]
+async fn name_of_a_model_adds_what_the_caller_has_not_set() {
+    let sent = sent_with_defaults(|request| request.tool_config = Some(tool_config(false))).await;
+    let point = json!({"cachePoint": {"type": "default"}});
+    assert_eq!(sent["inferenceConfig"], json!({"temperature": 0.5, "topP": 1.0, "stopSequences": ["END"]}));
+    assert_eq!(sent["system"], json!([{"text": "Be brief."}, point]));
+    assert_eq!(sent["toolConfig"]["tools"].as_array().unwrap().last(), Some(&point));
+    // Without tools there is nothing to cache there.
+    assert_eq!(sent_with_defaults(|_| ()).await["toolConfig"], Value::Null);
+}
+
+#[tokio::test]
+async fn name_of_a_model_changes_nothing_that_the_caller_has_set() {
+    let sent = sent_with_defaults(|request| {
+        request.inference_config = Some(InferenceConfiguration {
+            top_p: Some(0.25),
+            stop_sequences: vec!["X".to_owned()],
+            ..Default::default()
+        });
+        request.system =
+            vec![SystemContentBlock { member: Some(system_content_block::Member::Text("Mine".to_owned())) }];
+        request.tool_config = Some(tool_config(true));
+    })
+    .await;
+    assert_eq!(sent["inferenceConfig"], json!({"topP": 0.25, "stopSequences": ["X"]}));
+    assert_eq!(sent["system"], json!([{"text": "Mine"}]));
+    assert_eq!(sent["toolConfig"]["tools"].as_array().unwrap().len(), 2);
+}

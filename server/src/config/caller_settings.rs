@@ -19,6 +19,40 @@ pub(crate) struct ModelSettings {
     /// The `maxTokens` of Converse and ConverseStream.
     #[serde(default)]
     pub(crate) max_tokens: MaxTokens,
+    /// The inference settings of Converse and ConverseStream where the caller has set none.
+    #[serde(default)]
+    pub(crate) inference: InferenceDefaults,
+    /// The system prompt of Converse and ConverseStream where the caller has set none. Each text is a block.
+    #[serde(default)]
+    pub(crate) system: Vec<String>,
+    /// Cache points that are added to Converse and ConverseStream, if the caller has set none at all. Only for models with prompt
+    /// caching: Bedrock rejects cache points for other models.
+    #[serde(default)]
+    pub(crate) prompt_cache: PromptCache,
+}
+
+/// The inference settings of Converse and ConverseStream where the caller has set none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct InferenceDefaults {
+    /// The temperature. It is not added if the caller has set a temperature or `topP`.
+    #[schemars(range(min = 0, max = 1))]
+    pub(crate) temperature: Option<f32>,
+    /// `topP`. It is not added if the caller has set a temperature or `topP`.
+    #[schemars(range(min = 0, max = 1))]
+    pub(crate) top_p: Option<f32>,
+    /// The texts that stop the generation.
+    pub(crate) stop_sequences: Vec<String>,
+}
+
+/// Where a cache point is added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PromptCache {
+    /// After the tools.
+    pub(crate) tools: bool,
+    /// After the system prompt.
+    pub(crate) system: bool,
 }
 
 /// A model in a Region.

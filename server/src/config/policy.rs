@@ -12,7 +12,7 @@ use crate::callers::{
     AuthenticationOptions, Authenticator, Caller, IdentityPattern, IssuerSettings, KeySourceError, RequiredGuardrail,
 };
 use crate::net::TlsOptions;
-use crate::routing::{ModelRoute, Policy, TokenLimits};
+use crate::routing::{ConverseDefaults, ModelRoute, Policy, TokenLimits};
 
 impl Settings {
     /// The rules. The keys of unchanged issuers, and identities that are in use, come from `previous`. Other identities are made
@@ -130,7 +130,16 @@ fn to_route(settings: &ModelSettings) -> Option<Arc<ModelRoute>> {
         external_id: target.external_id.clone(),
         session_name: target.session_name.clone(),
     };
-    Some(Arc::new(ModelRoute { model: target.model.clone(), region, identity, max_tokens }))
+    let (inference, cache) = (&settings.inference, settings.prompt_cache);
+    let defaults = ConverseDefaults {
+        temperature: inference.temperature,
+        top_p: inference.top_p,
+        stop_sequences: inference.stop_sequences.clone(),
+        system: settings.system.clone(),
+        cache_tools: cache.tools,
+        cache_system: cache.system,
+    };
+    Some(Arc::new(ModelRoute { model: target.model.clone(), region, identity, max_tokens, defaults }))
 }
 
 fn to_tls_options(settings: &TlsSettings) -> TlsOptions {

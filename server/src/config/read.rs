@@ -56,6 +56,12 @@ impl Reader<'_> {
             Value::Text(text) => self.read_text(schema, node, text),
             Value::Bool(value) if has_type(schema, "boolean") => Json::Bool(*value),
             Value::Integer(value) if has_type(schema, "integer") => self.read_integer(schema, node, *value),
+            Value::Integer(value) if has_type(schema, "number") => {
+                #[allow(clippy::cast_precision_loss, reason = "the limits are small")]
+                let value = *value as f64;
+                self.read_number(schema, node, value)
+            }
+            Value::Float(value) if has_type(schema, "number") => self.read_number(schema, node, *value),
             // A guardrail's version looks like a number.
             Value::Integer(value) if has_type(schema, "string") => self.read_text(schema, node, &value.to_string()),
             _ => self.reject(schema, node),
@@ -115,6 +121,15 @@ impl Reader<'_> {
         let fits = limit("minimum").is_none_or(|min| number >= min) && limit("maximum").is_none_or(|max| number <= max);
         match (fits, u64::try_from(value)) {
             (true, Ok(value)) => Json::Number(Number::from(value)),
+            _ => self.reject(schema, node),
+        }
+    }
+
+    fn read_number(&mut self, schema: &Json, node: &Node, value: f64) -> Json {
+        let limit = |key: &str| schema[key].as_f64();
+        let fits = limit("minimum").is_none_or(|min| value >= min) && limit("maximum").is_none_or(|max| value <= max);
+        match (fits, Number::from_f64(value)) {
+            (true, Some(number)) => Json::Number(number),
             _ => self.reject(schema, node),
         }
     }
@@ -215,6 +230,10 @@ pub(super) fn describe(schema: &Json) -> String {
             (Some(min), None) => format!("a whole number, at least {min}"),
             _ => "a whole number".to_owned(),
         };
+    }
+    if has_type(schema, "number") {
+        let limit = |key: &str| schema[key].as_f64().unwrap_or_default();
+        return format!("a number from {} to {}", limit("minimum"), limit("maximum"));
     }
     if has_type(schema, "boolean") {
         return "true or false".to_owned();

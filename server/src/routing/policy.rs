@@ -11,7 +11,7 @@ use crate::callers::{Authenticator, Caller};
 use crate::error::Failure;
 
 /// What a name of a model stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ModelRoute {
     /// The model id, inference profile or ARN at Bedrock.
     pub(crate) model: String,
@@ -21,6 +21,25 @@ pub(crate) struct ModelRoute {
     pub(crate) identity: IdentitySettings,
     /// The `maxTokens` of Converse and ConverseStream.
     pub(crate) max_tokens: TokenLimits,
+    /// What is added to Converse and ConverseStream where the caller has set nothing.
+    pub(crate) defaults: ConverseDefaults,
+}
+
+/// Defaults of Converse and ConverseStream.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ConverseDefaults {
+    /// The temperature.
+    pub(crate) temperature: Option<f32>,
+    /// The share of the probability distribution.
+    pub(crate) top_p: Option<f32>,
+    /// The texts that stop the generation.
+    pub(crate) stop_sequences: Vec<String>,
+    /// The system prompt, block by block.
+    pub(crate) system: Vec<String>,
+    /// Whether a cache point is added after the tools.
+    pub(crate) cache_tools: bool,
+    /// Whether a cache point is added after the system prompt.
+    pub(crate) cache_system: bool,
 }
 
 /// The `maxTokens` of a model.

@@ -7,6 +7,7 @@ use bedrock_grpc_schema::runtime::v1::{
 };
 use opentelemetry::{Array, KeyValue, Value};
 
+use super::converse_defaults::{RequestParts, apply_defaults};
 use super::request::{UpstreamRequest, require_path_member};
 use super::rules::{limit_max_tokens, set_guardrail};
 use super::stream::StreamEvent;
@@ -14,7 +15,7 @@ use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::Subject;
 use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
-use crate::routing::TokenLimits;
+use crate::routing::{ConverseDefaults, TokenLimits};
 use crate::telemetry::{self, names};
 
 macro_rules! converse_request {
@@ -38,6 +39,16 @@ macro_rules! converse_request {
                     return Ok(());
                 }
                 limit_max_tokens(&mut self.inference_config.get_or_insert_default().max_tokens, limits)
+            }
+
+            fn apply_defaults(&mut self, defaults: &ConverseDefaults) {
+                let parts = RequestParts {
+                    inference: &mut self.inference_config,
+                    system: &mut self.system,
+                    tools: &mut self.tool_config,
+                    messages: &self.messages,
+                };
+                apply_defaults(parts, defaults);
             }
 
             fn add_metadata(&mut self, key: &str, value: &str) -> Result<(), Failure> {

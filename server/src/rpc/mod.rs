@@ -6,6 +6,7 @@ mod async_invoke;
 mod bidirectional;
 mod control_plane;
 mod converse;
+mod converse_defaults;
 mod count_tokens;
 mod guardrail;
 mod invoke_model;

@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use crate::bedrock::Subject;
 use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
-use crate::routing::TokenLimits;
+use crate::routing::{ConverseDefaults, TokenLimits};
 
 /// A request message that becomes a request to Bedrock.
 pub(super) trait UpstreamRequest: OperationRequest + prost::Message {
@@ -33,6 +33,9 @@ pub(super) trait UpstreamRequest: OperationRequest + prost::Message {
     fn limit_tokens(&mut self, _: TokenLimits) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// Adds the defaults of the model's name, where the operation has such fields.
+    fn apply_defaults(&mut self, _: &ConverseDefaults) {}
 
     /// Adds an entry to Bedrock's request metadata, if the operation has some.
     ///

@@ -29,6 +29,7 @@ pub(super) fn apply_rules<R: UpstreamRequest>(
             *field = Some(route.model.clone());
         }
         request.limit_tokens(route.max_tokens)?;
+        request.apply_defaults(&route.defaults);
     }
     if let Some(key) = policy.request_metadata.as_deref().filter(|_| !caller.is_anonymous()) {
         request.add_metadata(key, &caller.name)?;

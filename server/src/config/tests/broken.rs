@@ -70,6 +70,9 @@ pub(super) const BROKEN: &[&str] = &[
     "models:\n  chat: { targets: [{ model: a, role: bedrock }] }\n",
     "models:\n  chat: { targets: [{ model: a, external_id: x, session_name: team }] }\n",
     "models:\n  chat: { targets: [{ model: a, role: \"arn:aws:iam::123456789012:role/b\", session_name: my team }] }\n",
+    "models:\n  chat: { targets: [{ model: a }], inference: { temperature: 1.5, top_p: high } }\n",
+    "models:\n  chat: { targets: [{ model: a }], prompt_cache: true }\n",
+    "models:\n  chat: { targets: [{ model: a }], system: Be brief. }\n",
     // Callers.
     "callers:\n  web: {}\n",
     "callers:\n  web: { identity: [] }\n",
