@@ -35,9 +35,12 @@ make_venv() {
   printf %s "$wanted" >"$folder/installed"
 }
 
-# install_grpcurl: installs grpcurl in target/ci/bin. Needs Go.
+# install_go_tool NAME PACKAGE@VERSION: installs a program in target/ci/bin. Needs Go.
+install_go_tool() {
+  [[ -x $tools/bin/$1 ]] && return
+  command -v go >/dev/null && GOBIN=$tools/bin one_at_a_time "$1" go install "$2"
+}
+
 install_grpcurl() {
-  [[ -x $tools/bin/grpcurl ]] && return
-  command -v go >/dev/null &&
-    GOBIN=$tools/bin one_at_a_time grpcurl go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+  install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 }

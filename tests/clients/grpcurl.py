@@ -6,7 +6,9 @@
 Starts the gateway and the simulator itself. Needs grpcurl on the PATH and tests/clients/requirements.txt.
 """
 
+import base64
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -55,6 +57,47 @@ def list_and_describe(server):
     assert f"{SERVICE}.ConverseStream" in grpcurl(server.target, "list", SERVICE).split()
     described = grpcurl(server.target, "describe", "bedrock.runtime.v1.InferenceConfiguration")
     assert "optional int32 max_tokens = 1;" in described and "// The most tokens" in described, described
+
+
+@check
+def describe_every_method_and_its_messages(server):
+    described = 0
+    for service in grpcurl(server.target, "list").split():
+        for method in grpcurl(server.target, "list", service).split():
+            signature = grpcurl(server.target, "describe", method)
+            types = re.findall(r"\( (?:stream )?(\.[\w.]+) \)", signature)
+            assert len(types) == 2, signature
+            for name in types:
+                assert f"message {name.rsplit('.')[-1]} {{" in grpcurl(server.target, "describe", name), name
+            described += 1
+    assert described >= 11 + 2 + 2, described  # the runtime's, health's and reflection's
+
+
+# Requests of other operations, as the examples of AWS's API reference and user guide have them.
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
+AWS_EXAMPLES = {
+    "ApplyGuardrail": {"guardrailIdentifier": "guard1", "guardrailVersion": "DRAFT", "source": "OUTPUT",
+                       "content": [{"text": {"text": "Hello, this is a test."}}]},
+    "CountTokens": {"modelId": MODEL, "input": {"converse": {
+        "messages": [{"role": "user", "content": [{"text": "What is the capital of France?"}]},
+                     {"role": "assistant", "content": [{"text": "The capital of France is Paris."}]},
+                     {"role": "user", "content": [{"text": "What is its population?"}]}],
+        "system": [{"text": "You're an expert in geography."}]}}},
+    "InvokeModel": {"modelId": "amazon.titan-embed-text-v2:0", "body": base64.b64encode(
+        json.dumps({"inputText": "Please recommend books.", "dimensions": 512, "normalize": True}).encode()).decode()},
+    "StartAsyncInvoke": {"modelId": "amazon.nova-reel-v1:0", "modelInput": {
+        "taskType": "TEXT_VIDEO", "textToVideoParams": {"text": "Closeup of a large seashell in the sand."},
+        "videoGenerationConfig": {"durationSeconds": 6, "fps": 24, "dimension": "1280x720", "seed": 7}},
+        "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://amzn-s3-demo-bucket"}}},
+    "ListAsyncInvokes": {"maxResults": 10, "statusEquals": "InProgress", "sortBy": "SubmissionTime", "sortOrder": "Descending"},
+}
+
+
+@check
+def awss_examples_of_other_operations(server):
+    for operation, request in AWS_EXAMPLES.items():
+        [response] = messages(grpcurl(server.target, f"{SERVICE}/{operation}", data=request))
+        assert response, operation
 
 
 @check

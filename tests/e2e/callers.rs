@@ -15,14 +15,14 @@ use crate::fixture::authority::*;
 use crate::fixture::*;
 
 /// A gateway with a configuration file in a folder of its own.
-struct Configured {
-    gateway: Gateway,
+pub(crate) struct Configured {
+    pub(crate) gateway: Gateway,
     _simulator: bedrock_simulator::Simulator,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// Starts a gateway with this configuration, in which `FOLDER` stands for the folder of the file.
-async fn configured(prepare: impl FnOnce(&Path), configuration: &str) -> Configured {
+pub(crate) async fn configured(prepare: impl FnOnce(&Path), configuration: &str) -> Configured {
     let simulator = simulator().await;
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());

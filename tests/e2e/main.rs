@@ -16,6 +16,7 @@ mod callers;
 mod calls;
 mod cancellation;
 mod catalog;
+mod command_line;
 mod compression;
 mod configuration;
 mod connections;
