@@ -213,6 +213,17 @@ def chat_streams_responses_with_usage_and_time(commands):
 
 
 @check
+def lines_typed_while_a_response_streams_are_sent_after_it(commands):
+    model = "fault.slow.1500"
+    with Chat(commands, "-m", model) as chat:
+        chat.enter("Hello")
+        chat.type("second\nthird\n")
+        for said in "Hello", "second", "third":
+            chat.wait_for(f'You said: "{said}"')
+            chat.wait_for("output tokens")
+
+
+@check
 def ctrl_c_stops_the_response_and_not_the_chat(commands):
     model = "fault.stall.after.4"
     with Chat(commands, "-m", model) as chat:
