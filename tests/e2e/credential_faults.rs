@@ -189,7 +189,7 @@ async fn call(gateway: &Gateway, kind: &str, model: &str, deadline: Duration) ->
     }
 }
 
-/// Calls of each kind at once.
+/// Makes one call of each kind at the same time, and returns the results.
 async fn calls(gateway: &Gateway, deadline: Duration) -> Vec<Result<(), Status>> {
     join_all(KINDS.map(|kind| call(gateway, kind, "m", deadline))).await
 }

@@ -137,7 +137,7 @@ def _field(comment: str, declaration: str, indent: str) -> list[str]:
 
 
 def _spaced(blocks: list[list[str]]) -> list[str]:
-    """The blocks with an empty line between them."""
+    """Joins the blocks, with an empty line between them."""
     found: list[str] = []
     for block in blocks:
         found += ([""] if found else []) + block

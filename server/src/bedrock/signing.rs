@@ -97,10 +97,10 @@ pub(super) enum SigningError {
     /// The credentials contain a character that a header must not contain.
     #[error("the credentials are not ASCII")]
     Credentials(#[from] InvalidHeaderValue),
-    /// The time has no date.
+    /// The time is outside of the years that a date in a signature can have.
     #[error("the clock is out of range")]
     Time,
-    /// The derived key has another length.
+    /// The derived key does not have the length of a SHA-256.
     #[error("the signing key has another length")]
     Key,
 }

@@ -17,7 +17,7 @@ use crate::workload::Workload;
 /// Rounds of each CPU measurement. The gateway and the loop take turns, as the machine's speed drifts; the median counts.
 const ROUNDS: usize = 3;
 
-/// Streams that one caller's connection is used for. hyper allows 200.
+/// Number of streams on one caller's connection. hyper allows 200.
 const STREAMS_PER_CALLER: usize = 125;
 
 /// Callers' connections in the CPU measurements.
