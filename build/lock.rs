@@ -59,7 +59,7 @@ fn ok() -> u16 {
     200
 }
 
-/// What the body of a request or a response is.
+/// The kind of the body of a request or a response.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Payload {
@@ -84,7 +84,7 @@ impl Message {
     }
 }
 
-/// What a message is in AWS's JSON.
+/// The form of a message in AWS's JSON.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {

@@ -30,7 +30,7 @@ const BUFFER_BYTES: usize = 1024;
 /// tonic sends the messages that it has gathered when they have this number of bytes. tonic's default.
 const YIELD_BYTES: usize = 32 * 1024;
 
-fn buffers() -> BufferSettings {
+fn create_buffer_settings() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
 }
 
@@ -55,7 +55,7 @@ where
     type Decoder = MessageDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::new(buffers())
+        ProstEncoder::new(create_buffer_settings())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -72,7 +72,7 @@ impl<U: Message + Default> Decoder for MessageDecoder<U> {
     type Error = Status;
 
     fn buffer_settings(&self) -> BufferSettings {
-        buffers()
+        create_buffer_settings()
     }
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {

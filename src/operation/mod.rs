@@ -53,9 +53,9 @@ pub struct Operation {
     pub idempotent: bool,
     /// The RPC's kind.
     pub stream: StreamKind,
-    /// What the request's body is.
+    /// The kind of the request's body.
     pub request_payload: PayloadKind,
-    /// What the response's body is.
+    /// The kind of the response's body.
     pub response_payload: PayloadKind,
     /// Members of the request that are not in the body, in the order of their fields.
     pub request_bindings: &'static [Binding],
@@ -78,7 +78,7 @@ pub enum StreamKind {
     Both,
 }
 
-/// What an HTTP body is.
+/// The kind of an HTTP body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadKind {
     /// There is no body.

@@ -25,7 +25,7 @@ pub trait BoundField {
     /// text.
     ///
     /// # Errors
-    /// What is wrong with the value, without the value.
+    /// A description of what is wrong. It does not contain the value.
     fn visit(&self, form: TimestampForm, visit: &mut dyn FnMut(&str, &str)) -> Result<(), &'static str>;
 
     /// Sets the field from text. Returns whether the text could be read.

@@ -77,7 +77,7 @@ def _fits(lock: Lock, one: Member, other: Member) -> bool:
 
 
 def _timestamps_of_requests(lock: Lock) -> list[str]:
-    """The codec reads every form of a timestamp in a body, but writes one."""
+    """The codec reads every form of a timestamp in a body, but it writes only one form."""
     wrong, seen = [], set()
     waiting = [o.request for o in lock.operations.values()]
     while waiting:

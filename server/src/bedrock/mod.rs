@@ -50,7 +50,7 @@ pub(crate) enum Subject<'a> {
     Model(&'a str),
     /// Something else with an id or ARN.
     Resource {
-        /// What it is, as `guardrail`.
+        /// The kind of the resource, for example `guardrail`.
         kind: &'static str,
         /// Its id or ARN.
         id: &'a str,

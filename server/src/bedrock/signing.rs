@@ -25,7 +25,8 @@ const SERVICE: &str = "bedrock";
 const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// What is percent-encoded in labels of a path and in query values: all but RFC 3986's unreserved characters.
+/// The characters that are percent-encoded in labels of a path and in query values: all except RFC 3986's unreserved
+/// characters.
 pub(super) const RESERVED: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'!')

@@ -36,7 +36,7 @@ pub(crate) enum IdentityPattern {
 pub(crate) struct NotAnIdentity;
 
 impl IdentityPattern {
-    /// What two callers cannot have in common: of a key the public half, else everything.
+    /// The part that must be different for each caller: the public half of a key, otherwise the whole identity.
     pub(crate) fn unique_part(&self) -> String {
         match self {
             Self::Key { public, .. } => format!("key:{public}"),

@@ -25,7 +25,7 @@ impl Failure {
             Self::NoRegion => row(Code::FailedPrecondition, "NO_REGION", Retry::Never, P::None),
             Self::NoCredentials(_) => rejected_credentials(),
             Self::Unreachable(_) => row(Code::Unavailable, "UNREACHABLE", Retry::Yes, P::After(Backoff::CONNECT)),
-            // Bedrock may have billed the first request, so there is one more and no third.
+            // Bedrock may have billed the first request, so there is one retry and not two.
             Self::ConnectionLost(_) => row(Code::Unavailable, "UNREACHABLE", Retry::Once, P::After(Backoff::CONNECT)),
             Self::NoHttp2 => row(Code::FailedPrecondition, "NO_HTTP2", Retry::Never, P::Stop),
             Self::Truncated => row(Code::Unavailable, "STREAM_TRUNCATED", Retry::Once, P::None),

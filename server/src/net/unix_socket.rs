@@ -19,7 +19,7 @@ pub(super) struct SocketFile {
     inode: Inode,
 }
 
-/// What identifies a file, whatever its path is. A file system uses the number of a removed file again, so the identity
+/// The identity of a file, independent of its path. A file system uses the number of a removed file again, so the identity
 /// includes the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Inode {

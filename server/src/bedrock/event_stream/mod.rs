@@ -22,17 +22,17 @@ pub(crate) enum FrameError {
     /// The lengths do not match their checksum, so where the next frame starts is unknown.
     #[error("the checksum of a frame's lengths is {actual:08x}, the frame says {expected:08x}")]
     LengthChecksum {
-        /// What the frame says.
+        /// The value in the frame.
         expected: u32,
-        /// What its bytes have.
+        /// The value that was computed from its bytes.
         actual: u32,
     },
     /// The frame does not match its checksum.
     #[error("a frame's checksum is {actual:08x}, the frame says {expected:08x}")]
     Checksum {
-        /// What the frame says.
+        /// The value in the frame.
         expected: u32,
-        /// What its bytes have.
+        /// The value that was computed from its bytes.
         actual: u32,
     },
     /// The frame is shorter than its lengths and checksums.
@@ -41,7 +41,7 @@ pub(crate) enum FrameError {
     /// The frame is larger than the reader's limit.
     #[error("a frame of {length} bytes is over the limit of {limit}")]
     TooLarge {
-        /// What the frame says.
+        /// The value in the frame.
         length: usize,
         /// The reader's limit.
         limit: usize,

@@ -33,7 +33,7 @@ impl PageListener {
         Ok(Self { listener, port })
     }
 
-    /// The origins that the page has, however its address is written.
+    /// The origins of the page, one for each spelling of its address.
     pub(super) fn origins(&self) -> Vec<AllowedOrigin> {
         let hosts = ["127.0.0.1", "localhost"];
         hosts.iter().filter_map(|host| format!("http://{host}:{}", self.port).parse().ok()).collect()
