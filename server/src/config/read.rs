@@ -62,7 +62,7 @@ impl Reader<'_> {
                 self.read_number(schema, node, value)
             }
             Value::Float(value) if has_type(schema, "number") => self.read_number(schema, node, *value),
-            // A guardrail's version looks like a number.
+            // Some texts look like numbers, for example the version of a guardrail.
             Value::Integer(value) if has_type(schema, "string") => self.read_text(schema, node, &value.to_string()),
             _ => self.reject(schema, node),
         }
