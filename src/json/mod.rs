@@ -146,7 +146,7 @@ pub fn decode_event_with<U: Union>(
     let payload = if payload.is_empty() { b"{}" } else { payload };
     let Some(index) = U::index(event) else {
         unknown(event);
-        // An event with a payload that is not JSON has no place in the schema. It must not end the stream.
+        // The schema has no field for an event whose payload is not JSON. It must not end the stream.
         let Ok(payload) = serde_json::from_slice(payload) else { return Ok(None) };
         return Ok(Some(U::unrecognized(unrecognized::one_member(event, payload))));
     };

@@ -85,7 +85,7 @@ impl<'de, U: Union> Visitor<'de> for UnionVisitor<'_, U> {
                         map.next_value_seed(MemberSeed { index, reader, union: PhantomData })
                     })?;
                 }
-                // AWS promises one member. A second one has no place.
+                // AWS promises one member. A second one cannot be kept.
                 Name::Known(index) => {
                     if map.next_value::<Option<IgnoredAny>>()?.is_some() {
                         reader.note_unknown(U::NAMES.get(index).copied().unwrap_or_default());

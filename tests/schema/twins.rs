@@ -15,7 +15,7 @@ fn bytes_of_a_request_decode_as_its_twin_with_the_same_values() {
         let kinds = (message(&pool, one), message(&pool, other));
         let fields = model.one_field_at_a_time(one);
         assert!(!fields.is_empty());
-        // InvokeModel's members are in headers, so its messages have no place for unknown members.
+        // InvokeModel's members are in headers, so its messages have no field for unknown members.
         let keeps_unknown = kinds.0.get_field_by_name("unrecognized").is_some();
         for (path, json) in fields.into_iter().filter(|(_, json)| keeps_unknown || json.get(INVENTED).is_none()) {
             let bytes = fill(&kinds.0, &json).encode_to_vec();

@@ -90,7 +90,7 @@ impl AwsModel {
                 });
                 // An empty structure is a value. An empty union is not.
                 let empty = (!fact.union && !fact.eventstream).then(|| (String::new(), json!({})));
-                // A request or a response that is not JSON has no place for an unknown member.
+                // A request or a response that is not JSON has no field for an unknown member.
                 let is_json = fact.members.is_empty() || fact.members.values().any(|m| m.location.is_none());
                 let invented = is_json.then(|| (format!(".{INVENTED}"), object(INVENTED, leaf("document"))));
                 empty.into_iter().chain(deep).chain(invented).collect()

@@ -98,7 +98,7 @@ class Update:
 
     def _new_message(self, name: str, shape_name: str | None, shape: dict, file: str) -> Message:
         message = Message(name, shape_name or "", self.shapes.kind(shape), file, self.since)
-        # A request without a JSON body is no JSON, and so has no place for unknown members.
+        # A request without a JSON body is not JSON, so it has no field for unknown members.
         is_top = any(name in (o.request, o.response) for o in self.lock.operations.values())
         is_json = not is_top or self.shapes.payload(shape) == "json"
         message.unrecognized = message.kind == "union" or message.kind == "structure" and is_json

@@ -32,9 +32,9 @@ pub use self::error::AssembleError;
 ///
 /// Blocks are in the order of `content_block_index`.
 ///
-/// Content that the schema does not know is kept unchanged. An unrecognized start or delta becomes an `unrecognized` block at
-/// its position, because the rule for joining its kind is not known. Such a message is complete, but Bedrock may reject it in
-/// the next request. An unrecognized *event* has no place in a response and is left out.
+/// Content that the schema does not know is kept unchanged. An unrecognized start or delta becomes an `unrecognized` block
+/// at its position, because the rule for joining its kind is not known. Such a message is complete, but Bedrock may reject
+/// it in the next request. An unrecognized *event* is left out, because a response has no field for it.
 ///
 /// An event without `content_block_index`, which Bedrock does not send, belongs to block 0.
 #[derive(Debug, Clone, Default)]
