@@ -111,12 +111,12 @@ impl Http2 {
         self.ended.get().is_none() && !matches!(self.sender.clone().poll_ready(&mut context), Poll::Ready(Err(_)))
     }
 
-    fn enter(&self) {
+    fn reserve_stream(&self) {
         self.streams.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call has ended.
-    fn leave(&self) {
+    fn release_stream(&self) {
         if self.streams.fetch_sub(1, Ordering::Relaxed) == 1 {
             *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
@@ -224,14 +224,14 @@ pub(in crate::bedrock) struct Http2Lease {
 impl Http2Lease {
     /// Counts a call on the connection. The host calls this under its lock.
     pub(super) fn new(connection: &Arc<Http2>, host: Arc<dyn Http2Host>) -> Self {
-        connection.enter();
+        connection.reserve_stream();
         Self { connection: Arc::clone(connection), host }
     }
 }
 
 impl Drop for Http2Lease {
     fn drop(&mut self) {
-        self.connection.leave();
+        self.connection.release_stream();
         Arc::clone(&self.host).serve_waiters();
     }
 }
