@@ -23,7 +23,7 @@ fn unrecognized(text: &str) -> Document {
     Document { json: text.to_owned() }
 }
 
-fn exact(text: &str) -> InputForm {
+fn input_json(text: &str) -> InputForm {
     InputForm::InputJson(text.to_owned())
 }
 
@@ -47,10 +47,10 @@ fn tool_use(input: InputForm) -> content_block::Member {
 #[test]
 fn a_document_is_written_and_read_unchanged() {
     let text = r#"{ "z":1, "a" : [1.0, 12345678901234567890, 1e400], "é":"\u00e9" }"#;
-    let block = ToolUseBlock { input_form: Some(exact(text)), ..Default::default() };
+    let block = ToolUseBlock { input_form: Some(input_json(text)), ..Default::default() };
     assert_eq!(encode(&block), format!(r#"{{"input":{text}}}"#));
     let read: ToolUseBlock = decode(&format!(r#"{{"input":{text}}}"#));
-    assert_eq!(read.input_form, Some(exact(text)));
+    assert_eq!(read.input_form, Some(input_json(text)));
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn a_value_is_written_with_sorted_keys_and_integers_stay_integers() {
 #[test]
 fn an_invalid_request_is_rejected_with_the_path_of_the_field() {
     let cases = [
-        (request(tool_use(exact("{nope"))), "messages[0].content[1].toolUse.inputJson"),
-        (request(tool_use(exact(""))), "messages[0].content[1].toolUse.inputJson"),
+        (request(tool_use(input_json("{nope"))), "messages[0].content[1].toolUse.inputJson"),
+        (request(tool_use(input_json(""))), "messages[0].content[1].toolUse.inputJson"),
         (
             request(tool_use(InputForm::Input(prost_types::Value { kind: None }))),
             "messages[0].content[1].toolUse.input",

@@ -111,7 +111,7 @@ impl Authenticator {
         }
         let mut problems = Vec::new();
         if let Some(names) = &peer.certificate {
-            match self.by_names(names) {
+            match self.find_by_names(names) {
                 Some(caller) => return Ok(caller),
                 None => problems.push("the names in the certificate belong to no caller"),
             }
@@ -119,7 +119,7 @@ impl Authenticator {
         match self.by_headers(headers, peer, &mut problems).await? {
             Some(caller) => return Ok(caller),
             None if self.options.trusted_proxies.iter().any(|trusted| trusted.includes(peer)) => {
-                match forwarded_names(headers).map(|names| self.by_names(&names)) {
+                match forwarded_names(headers).map(|names| self.find_by_names(&names)) {
                     Some(Some(caller)) => return Ok(caller),
                     Some(None) => problems.push("the names in x-forwarded-client-cert belong to no caller"),
                     None => {}
@@ -186,7 +186,7 @@ impl Authenticator {
     }
 
     /// The caller with one of the names. A URI has priority over a DNS name.
-    fn by_names(&self, names: &CertificateNames) -> Option<Arc<Caller>> {
+    fn find_by_names(&self, names: &CertificateNames) -> Option<Arc<Caller>> {
         let by =
             |is_kind: fn(&IdentityPattern) -> bool| self.find(|identity| is_kind(identity) && names.matches(identity));
         by(|identity| matches!(identity, IdentityPattern::Uri(_)))
