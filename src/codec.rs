@@ -18,7 +18,7 @@ pub type RunLargeWork = fn(&mut dyn FnMut());
 /// Process-wide, since tonic makes a codec from its type alone.
 static RUN_LARGE_WORK: OnceLock<RunLargeWork> = OnceLock::new();
 
-/// Lets servers of this process decode large messages in `run`. The first call counts.
+/// Sets the function with which servers of this process decode large messages. Only the first call has an effect.
 pub fn run_large_work_in(run: RunLargeWork) {
     let _ = RUN_LARGE_WORK.set(run);
 }

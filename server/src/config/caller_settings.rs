@@ -110,7 +110,7 @@ pub(crate) struct CallerSettings {
     #[serde(default)]
     pub(crate) regions: Vec<Region>,
     /// The guardrail of every Converse, ConverseStream, InvokeModel and InvokeModelWithResponseStream. The caller cannot use
-    /// another one, and no operation that runs a model without it.
+    /// another guardrail, and it cannot use an operation that runs a model without a guardrail.
     #[serde(default)]
     pub(crate) guardrail: Option<GuardrailSettings>,
     /// The largest request in bytes. [default: 32MiB, the limit of the gateway]
