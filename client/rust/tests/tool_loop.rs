@@ -306,7 +306,7 @@ async fn stream_that_breaks_inside_tool_input_runs_no_tool_and_keeps_the_convers
     let ToolLoopError::Call { error: call_error, messages } = &error else { panic!("{error}") };
     assert_eq!((call_error.status(), messages.len()), (Code::Unavailable, 3));
 
-    // A stream that ends normally inside the input: max_tokens.
+    // This stream ends normally inside the input, because of max_tokens.
     let cut = tool_turn(&[("t1", "get_weather", r#"{"city":"Par"#)], "max_tokens");
     let (model, client) = start([first(), Turn::Complete(cut)]).await;
     let error = ToolLoop::new(&client, weather_tools()).run(request()).await.unwrap_err();

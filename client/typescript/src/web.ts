@@ -1,4 +1,4 @@
-/** `connect` for browsers: gRPC-Web, which a gateway serves if its operator turns it on, or a proxy in front of it. */
+/** `connect` for browsers, over gRPC-Web. The gateway serves it if its operator turns it on; a proxy in front of it can serve it too. */
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
 import { Client, defaultInterceptors, type ConnectOptions } from "./client.js";
