@@ -101,3 +101,15 @@ async fn gateway_serves_all_addresses_of_the_file() {
         client.converse(converse("demo.model", "Hi")).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn call_goes_to_the_endpoint_of_its_region() {
+    let (west, other) = (simulator_over_http1().await, simulator_over_http1().await);
+    let (_folder, path) = file(&format!("aws: {{ endpoints: {{ us-west-2: '{}' }} }}\n", west.endpoint()));
+    let gateway = Gateway::builder(&other).arg("--config").arg(&path).start().await;
+    let mut client = gateway.client().await;
+    client.converse(converse("arn:aws:bedrock:us-west-2:123456789012:inference-profile/x", "Hi")).await.unwrap();
+    client.converse(converse("demo.model", "Hi")).await.unwrap();
+    assert_eq!((west.requests().len(), other.requests().len()), (1, 1));
+    assert!(west.requests()[0].headers["authorization"].to_str().unwrap().contains("/us-west-2/"));
+}

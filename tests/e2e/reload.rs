@@ -279,6 +279,34 @@ impl Resources {
 }
 
 #[tokio::test]
+async fn caller_is_in_the_span_and_reloads_are_counted() {
+    let (simulator, collector) = (simulator().await, Collector::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    let configuration =
+        "callers: { web: { identity: ['spiffe://t/web'] } }\nauthentication: { trusted_proxies: ['127.0.0.1'] }\n";
+    std::fs::write(&file, configuration).unwrap();
+    let gateway = Gateway::builder(&simulator)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)
+        .env("OTEL_BSP_SCHEDULE_DELAY", "50")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
+        .arg("--config")
+        .arg(file.to_str().unwrap())
+        .start()
+        .await;
+    let mut request = Request::new(converse("demo.model", "Hi"));
+    request.metadata_mut().insert("x-forwarded-client-cert", "URI=spiffe://t/web".parse().unwrap());
+    gateway.client().await.converse(request).await.unwrap();
+    let span = collector.span(|span| span.name.ends_with("/Converse")).await;
+    assert_eq!(attribute(&span.attributes, "bedrock_grpc.caller"), "web");
+    replace(&file, &configuration.replace("t/web", "t/other"));
+    gateway.log.line(|line| line["generation"] == 2).await;
+    replace(&file, "callers: 5\n");
+    gateway.log.line(|line| line["level"] == "ERROR").await;
+    collector.counts("bedrock_grpc.configuration.reloads", &[("applied", 1), ("rejected", 1)]).await;
+}
+
+#[tokio::test]
 async fn caller_that_is_removed_is_rejected_from_the_next_call_on() {
     let caller = |name: &str| {
         format!(

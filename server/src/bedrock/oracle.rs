@@ -5,7 +5,7 @@
 
 mod hosts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -171,7 +171,8 @@ async fn assert_same<M: OperationRequest>(sender: &Sender, message: &M, sent: Ht
     if signs_agent {
         template.insert_header("x-amz-user-agent", &theirs["x-amz-user-agent"]);
     }
-    let endpoints = Endpoints::new(&sdk_config("eu-west-1"), Pool::new(ConnectionOptions::default()).unwrap());
+    let endpoints =
+        Endpoints::new(&sdk_config("eu-west-1"), HashMap::new(), Pool::new(ConnectionOptions::default()).unwrap());
     let endpoint = endpoints.get(M::OPERATION.service, "eu-west-1").await.unwrap();
     let authorization = match sender {
         Sender::Key(credentials) => Authorization::Signature(Arc::new(Signer::new(credentials.clone()).unwrap())),

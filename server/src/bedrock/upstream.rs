@@ -1,5 +1,6 @@
 //! Bedrock as the gateway reaches it: identity, endpoints and connections together.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) region: Option<String>,
     /// The endpoint in place of AWS's own, for example `http://127.0.0.1:8080`.
     pub(crate) endpoint_url: Option<String>,
+    /// The runtime's endpoints by Region. They have priority over `endpoint_url` and the environment.
+    pub(crate) region_endpoints: HashMap<String, String>,
     /// Certificates (PEM) to trust in addition to the platform's roots.
     pub(crate) upstream_ca: Option<Vec<u8>>,
     /// A fixed access key id and secret in place of the default chain; the demo's way to the simulator.
@@ -81,7 +84,7 @@ impl Upstream {
             use_proxy: settings.connections.use_proxy && settings.endpoint_url.is_none(),
             ..settings.connections.clone()
         };
-        let endpoints = Arc::new(Endpoints::new(&config, Pool::new(options)?));
+        let endpoints = Arc::new(Endpoints::new(&config, settings.region_endpoints.clone(), Pool::new(options)?));
         let identity = Identity::start(AwsConfigSource::new(settings.clone(), region.clone()));
         Ok(Self { region, settings, identity, endpoints, budgets: RetryBudgets::default() })
     }

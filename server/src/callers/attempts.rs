@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::peer::host_network;
+
 /// The time in which attempts are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -30,13 +32,14 @@ impl FailedAttempts {
     /// Whether `peer` has failed `limit` times in the last minute. 0 is no limit.
     pub(super) fn exceeds(&self, peer: Option<IpAddr>, limit: u32) -> bool {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        limit > 0 && peers.get(&network(peer)).is_some_and(|w| w.start.elapsed() < WINDOW && w.failures >= limit)
+        limit > 0
+            && peers.get(&peer.map(host_network)).is_some_and(|w| w.start.elapsed() < WINDOW && w.failures >= limit)
     }
 
     /// Counts a failure.
     pub(super) fn count(&self, peer: Option<IpAddr>) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let peer = network(peer);
+        let peer = peer.map(host_network);
         if peers.len() >= PEERS_LIMIT && !peers.contains_key(&peer) {
             peers.retain(|_, window| window.start.elapsed() < WINDOW);
             if peers.len() >= PEERS_LIMIT {
@@ -49,14 +52,6 @@ impl FailedAttempts {
         }
         window.failures = window.failures.saturating_add(1);
     }
-}
-
-/// One IPv4 address, or one /64 network of IPv6, which is what a host usually gets (RFC 6177).
-fn network(peer: Option<IpAddr>) -> Option<IpAddr> {
-    peer.map(|address| match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-        address @ IpAddr::V4(_) => address,
-    })
 }
 
 #[cfg(test)]

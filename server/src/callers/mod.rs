@@ -21,7 +21,7 @@ pub(crate) use identity::IdentityPattern;
 pub(crate) use jwt::IssuerSettings;
 pub(crate) use key_source::KeySourceError;
 pub(crate) use pattern::Pattern;
-pub(crate) use peer::{CertificateNames, Peer, TrustedPeer};
+pub(crate) use peer::{CertificateNames, Peer, TrustedPeer, host_network};
 
 /// The name of the caller when no callers are configured.
 pub(crate) const ANONYMOUS: &str = "anonymous";

@@ -21,6 +21,15 @@ pub(crate) struct Peer {
     pub(crate) certificate: Option<CertificateNames>,
 }
 
+/// The network of one host: an IPv4 address as it is, an IPv6 address without its last 64 bits, because a host usually gets a /64
+/// network (RFC 6177).
+pub(crate) fn host_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 /// The names in a certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CertificateNames {

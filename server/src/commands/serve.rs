@@ -71,6 +71,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let upstream_ca = aws.ca.clone().map(read_certificates).transpose()?;
     let upstream = UpstreamSettings {
         region: aws.region.map(|region| region.0),
+        region_endpoints: aws.endpoints.into_iter().map(|(region, url)| (region, url.0)).collect(),
         upstream_ca,
         connections: connection_options(&aws.connections),
         ..UpstreamSettings::default()

@@ -6,7 +6,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value as Json;
 
-use super::node::{Node, Origin, Value};
+use super::node::{Node, Value};
+use super::origin::Origin;
 use super::read::{has_type, read, without_null};
 use super::schema::SCHEMA;
 

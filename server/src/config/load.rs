@@ -8,7 +8,8 @@ use serde::Deserialize as _;
 
 use super::flags::{Override, SettingsOptions};
 use super::mistake::{Mistake, Mistakes};
-use super::node::{self, Node, Origin, Value};
+use super::node::{self, Node, Value};
+use super::origin::Origin;
 use super::read::read;
 use super::rules::check_rules;
 use super::schema::SCHEMA;

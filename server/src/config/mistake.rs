@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::node::Origin;
+use super::origin::Origin;
 
 /// The longest part of a path that a message repeats. Names of models and callers have at most 64 bytes.
 const KEY_LIMIT: usize = 100;

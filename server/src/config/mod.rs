@@ -8,6 +8,7 @@ mod flags;
 mod load;
 mod mistake;
 mod node;
+mod origin;
 mod policy;
 mod read;
 mod rules;

@@ -5,7 +5,8 @@
 use serde_json::{Map, Number, Value as Json};
 
 use super::mistake::{Mistake, nearest};
-use super::node::{Entry, Node, Origin, Value};
+use super::node::{Entry, Node, Value};
+use super::origin::Origin;
 use super::values::check_format;
 use crate::callers::API_KEY_PREFIX;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettings};
 use super::settings::Settings;
+use crate::bedrock::is_region;
 use crate::callers::{ANONYMOUS, IdentityPattern};
 
 /// The path of a key, and what is wrong there.
@@ -15,6 +16,9 @@ pub(super) fn check_rules(settings: &Settings) -> Vec<Broken> {
     let mut broken = Vec::new();
     check_files(settings, &mut broken);
     check_tls(settings, &mut broken);
+    for region in settings.aws.endpoints.keys().filter(|region| !is_region(region)) {
+        broken.push((path(["aws", "endpoints", region]), "not an AWS Region such as `us-east-1`".to_owned()));
+    }
     check_origins(settings, &mut broken);
     for (name, model) in &settings.models {
         check_model(name, model, settings, &mut broken);

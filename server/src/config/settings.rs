@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettings};
-use super::values::{Interval, PositiveInterval, Region, Size};
+use super::values::{EndpointUrl, Interval, PositiveInterval, Region, Size};
 use crate::net::{AllowedOrigin, ListenAddress};
 
 const fn interval(duration: Duration) -> Interval {
@@ -241,6 +241,9 @@ pub(crate) struct AwsSettings {
     pub(crate) region: Option<Region>,
     /// The only Regions that calls may use. Empty: all.
     pub(crate) regions: Vec<Region>,
+    /// Endpoints of the runtime API by Region, for example VPC endpoints. Other Regions have AWS's own, or those of
+    /// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`.
+    pub(crate) endpoints: BTreeMap<String, EndpointUrl>,
     /// A file of certificates (PEM) to trust in addition to the platform's roots on connections to Bedrock: for a proxy, a
     /// private endpoint, or `simulate --tls`.
     #[schemars(extend("x-flag" = "upstream-ca", "x-value" = "FILE", "format" = "path"))]

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use broken::BROKEN;
 
 use super::load::from_tree;
-use super::node::{self, Node, Origin};
+use super::node::{self, Node};
+use super::origin::Origin;
 use super::*;
 
 /// The mistakes of a file, or the settings.

@@ -101,6 +101,7 @@ text_setting!(Interval, "duration");
 text_setting!(PositiveInterval, "positive-duration");
 text_setting!(Size, "bytes");
 text_setting!(Region, "region");
+text_setting!(EndpointUrl, "endpoint");
 text_setting!(TrustedPeer, "peer");
 text_setting!(ListenAddress, "address");
 text_setting!(AllowedOrigin, "origin");
@@ -152,6 +153,24 @@ impl FromStr for Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}B", self.0)
+    }
+}
+
+/// The URL of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EndpointUrl(pub(crate) String);
+
+impl FromStr for EndpointUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use tonic::body::Body;
 use tower::Service;
 
-use super::connection::{ConnectionServer, Socket};
+use super::connection::ConnectionServer;
 use super::connection_limits::{Exceeded, OpenConnections};
 use super::listener::Listener;
+use super::socket::Socket;
 use super::socket_authority::AuthoritySocket;
 use crate::callers::Peer;
 

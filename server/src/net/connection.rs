@@ -10,7 +10,6 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use rand::RngExt as _;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -21,6 +20,7 @@ use super::connection_limits::ConnectionLimits;
 use super::handshake::{HttpVersion, Rewound, read_http_version};
 use super::http1::reject_http1;
 use super::open_calls::{CountedService, OpenCalls};
+use super::socket::Socket;
 use super::tls::ServerTls;
 use crate::callers::Peer;
 
@@ -43,11 +43,6 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 
 /// Maximum time for a connection without calls to close once it takes no new ones. The peer has to acknowledge a PING.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Any connection to a caller.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 
 /// How connections are served. Clones share the service's state.
 #[derive(Clone)]

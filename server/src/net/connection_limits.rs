@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::callers::host_network;
+
 /// Limits and timeouts of callers' connections.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionLimits {
@@ -60,7 +62,7 @@ impl OpenConnections {
         if counts.all >= limits.connections {
             return Err(Exceeded::Connections);
         }
-        let peer = peer.map(to_network);
+        let peer = peer.map(host_network);
         if let Some(peer) = peer {
             let count = counts.by_peer.entry(peer).or_default();
             if *count >= limits.connections_per_peer {
@@ -85,14 +87,6 @@ impl Drop for ConnectionPermit {
                 counts.by_peer.remove(&peer);
             }
         }
-    }
-}
-
-/// An IPv4 address as it is, an IPv6 address without its last 64 bits.
-fn to_network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

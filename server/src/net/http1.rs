@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use super::connection::Socket;
+use super::socket::Socket;
 
 /// What a person reads who opens the port with a browser or with curl.
 const TEXT: &str =

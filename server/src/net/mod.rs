@@ -17,6 +17,7 @@ mod open_calls;
 mod origin;
 mod services;
 mod signals;
+mod socket;
 mod socket_authority;
 mod tls;
 mod unix_socket;

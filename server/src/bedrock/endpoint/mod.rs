@@ -36,6 +36,8 @@ type Cache = HashMap<&'static str, HashMap<String, Arc<Endpoint>>>;
 pub(super) struct Endpoints {
     /// By the service's name.
     configured: HashMap<&'static str, String>,
+    /// The runtime's endpoints by Region.
+    by_region: HashMap<String, String>,
     use_fips: Option<bool>,
     use_dual_stack: Option<bool>,
     resolver: DefaultResolver,
@@ -56,12 +58,13 @@ fn configured_endpoint(service: &Service, config: &SdkConfig) -> Option<String> 
 }
 
 impl Endpoints {
-    /// Endpoints as `config` has them, with connections from `pool`.
-    pub(super) fn new(config: &SdkConfig, pool: Pool) -> Self {
+    /// Endpoints as `config` has them, with connections from `pool`. `by_region` has endpoints of the runtime that have priority.
+    pub(super) fn new(config: &SdkConfig, by_region: HashMap<String, String>, pool: Pool) -> Self {
         let services = OPERATIONS.iter().map(|operation| operation.service);
         let configured = services.filter_map(|service| Some((service.name, configured_endpoint(service, config)?)));
         Self {
             configured: configured.collect(),
+            by_region,
             use_fips: config.use_fips(),
             use_dual_stack: config.use_dual_stack(),
             resolver: DefaultResolver::new(),
@@ -95,7 +98,9 @@ impl Endpoints {
     /// The URL of `service` in `region`.
     async fn resolve(&self, service: &Service, region: &str) -> Result<String, Failure> {
         let no_endpoint = |error: &dyn std::fmt::Display| Failure::Unreachable(format!("no endpoint: {error}"));
-        let configured = self.configured.get(service.name);
+        let is_runtime = service.name == bedrock_runtime::SERVICE.name;
+        let of_region = self.by_region.get(region).filter(|_| is_runtime);
+        let configured = of_region.or_else(|| self.configured.get(service.name));
         let parameters = Params::builder()
             .region(region)
             .set_use_fips(self.use_fips)

@@ -4,6 +4,7 @@ use aws_credential_types::Credentials;
 use bedrock_grpc_schema::control::v1::ListFoundationModelsRequest;
 use bedrock_grpc_schema::operation::OperationRequest as _;
 use bedrock_grpc_schema::runtime::v1::ConverseRequest;
+use std::collections::HashMap;
 
 use super::{Capture, sdk_config};
 use crate::bedrock::connections::{ConnectionOptions, Pool};
@@ -78,7 +79,7 @@ async fn every_region_has_the_hosts_that_the_sdk_resolves() {
     for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
         for region in REGIONS {
             let config = sdk_config(region).into_builder().use_fips(fips).use_dual_stack(dual_stack).build();
-            let endpoints = Endpoints::new(&config, Pool::new(ConnectionOptions::default()).unwrap());
+            let endpoints = Endpoints::new(&config, HashMap::new(), Pool::new(ConnectionOptions::default()).unwrap());
             let case = format!("{region}, FIPS {fips}, dual stack {dual_stack}");
             let theirs = sdk_url!(aws_sdk_bedrockruntime, &config, |client| client.converse().model_id("m"));
             let ours = endpoints.get(ConverseRequest::OPERATION.service, region).await.ok();

@@ -92,6 +92,7 @@ pub(super) const BROKEN: &[&str] = &[
     "authentication:\n  health: true\n",
     "authentication:\n  request_metadata: \"my team\"\n",
     "callers:\n  web: { identity: [\"jwt:web\"] }\nauthentication:\n  jwt:\n    a: { issuer: https://a, audience: [y], jwks: https://a }\n    b: { issuer: https://b, audience: [y], jwks: https://b }\n",
+    "aws:\n  endpoints: { us-west-2: vpce-0a1b, everywhere: https://x }\n",
     // Several at once.
     "server:\n  grcae: 5m\n  idle_timeout: soon\nlimits:\n  max_connections: 0\nsrever: {}\n",
 ];
