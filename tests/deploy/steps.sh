@@ -124,6 +124,12 @@ deploy_lint() {
   echo "nothing to say"
 }
 
+# The commands of the Dockerfile's stages, without Docker.
+image_stages() {
+  command -v cmake >/dev/null || loudly "cmake is missing, which the image's first stage installs"
+  python3 tests/deploy/image_stages.py
+}
+
 # A real Envoy in front of two real gateways, and the server as a service of systemd. Needs the debug build of the server.
 deploy_run() {
   deploy_tools || return
