@@ -137,6 +137,26 @@ async fn a_caller_that_leaves_closes_the_upstream_stream() {
 }
 
 #[tokio::test]
+async fn a_hundred_callers_that_vanish_leave_nothing_behind() {
+    let (simulator, gateway, mut client) = started().await;
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        let (caller, mut responses) = open(&gateway, "amazon.nova-sonic-v1:0").await.unwrap();
+        caller.send(chunk(b"hello")).await.unwrap();
+        next(&mut responses).await.unwrap();
+        streams.push((caller, responses));
+    }
+    assert_eq!(*simulator.open_streams().borrow(), 100);
+    // The streams go first, and each one's connection with it.
+    drop(streams);
+    simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();
+    client.converse(converse("demo.model", "Hello")).await.unwrap();
+    gateway.call_line(|line| line["rpc"] == "Converse" && line["status"] == "OK").await;
+    let cancelled = gateway.log.count(|line| line["message"] == "call" && line["status"] == "CANCELLED");
+    assert_eq!(cancelled, 100);
+}
+
+#[tokio::test]
 async fn exceptions_before_and_inside_the_stream_become_statuses() {
     let (simulator, gateway, _) = started().await;
     let status = open(&gateway, "fault.throttling").await.unwrap_err();

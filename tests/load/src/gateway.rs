@@ -20,6 +20,16 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts `binary` in front of `upstream`; its log goes to a file in `folder`, which also has `ca.pem`.
     pub(crate) async fn start(binary: &Path, upstream: &Upstream, folder: &Path) -> Result<Self> {
+        Self::start_with(binary, upstream, folder, &[]).await
+    }
+
+    /// As [`Gateway::start`], with variables in the environment.
+    pub(crate) async fn start_with(
+        binary: &Path,
+        upstream: &Upstream,
+        folder: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         std::fs::write(folder.join("ca.pem"), &upstream.ca_pem)?;
         let log = folder.join("gateway.log");
         let mut command = Command::new(binary);
@@ -40,6 +50,7 @@ impl Gateway {
             .env("AWS_CONFIG_FILE", folder.join("none"))
             .env("AWS_SHARED_CREDENTIALS_FILE", folder.join("none"))
             .env("NO_PROXY", "localhost,127.0.0.1")
+            .envs(variables.iter().copied())
             .stdout(std::process::Stdio::null())
             .stderr(std::fs::File::create(&log)?);
         let process = Process::start(&mut command)?;

@@ -9,6 +9,7 @@ mod caller;
 mod chart;
 mod gateway;
 mod measure;
+mod overload;
 mod process;
 mod report;
 mod sdk;
@@ -74,6 +75,8 @@ enum Row {
     Leftovers,
     /// Time to the first event, and per event.
     Latency,
+    /// Twice the calls that the gateway can serve.
+    Overload,
 }
 
 /// Streams at one time in the latency measurement.
@@ -135,6 +138,9 @@ async fn run(cli: Cli) -> Result<()> {
         for streams in STREAMS {
             report.add_latency(measure::latency(&place, streams).await?);
         }
+    }
+    if has(Row::Overload) {
+        report.overload(&overload::overload(&place).await?);
     }
     println!("\nmeasured in {:.0} s", started.elapsed().as_secs_f64());
     if let Some(folder) = cli.charts {

@@ -25,7 +25,7 @@ const CALLERS: usize = 4;
 
 /// Streams that the endpoint allows per connection where that is not what is measured. A client with one connection must be able
 /// to open all streams of the memory measurement.
-const MANY: u32 = 10_000;
+pub(crate) const MANY: u32 = 10_000;
 
 /// How long open streams may take to end at the endpoint after their callers have gone.
 const MAX_WAIT: Duration = Duration::from_secs(20);
@@ -244,7 +244,7 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    fn new(mut all: Vec<Duration>) -> Result<Self> {
+    pub(crate) fn new(mut all: Vec<Duration>) -> Result<Self> {
         all.sort_unstable();
         let at = |part: f64| {
             let index = (all.len() as f64 * part) as usize;

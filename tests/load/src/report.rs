@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::chart::{Bars, Lines};
-use crate::measure::{Cpu, Latency, Leftovers, Memory};
+use crate::measure::{Cpu, Latency, Leftovers, Memory, Times};
+use crate::overload::Overload;
 
 /// What has been measured so far.
 #[derive(Default)]
@@ -79,6 +80,22 @@ impl Report {
             row(&what, &times(ours), &format!("{} direct", times(theirs)), "", "");
         }
         self.latency.push((ours, direct));
+    }
+
+    pub(crate) fn overload(&self, overload: &Overload) {
+        let times = |times: Times| format!("{:.1} ms, p99 {:.1}", times.median, times.p99);
+        let Overload { at_capacity, served_times, rejected_times, .. } = *overload;
+        row("at capacity", &format!("{:.0} calls/s", overload.capacity), &times(at_capacity), "", "");
+        let ratio = format!("{:.1}", served_times.p99 / at_capacity.p99);
+        let what = "twice the capacity";
+        row(
+            &format!("{what}: served"),
+            &format!("{:.0} calls/s", overload.served),
+            &times(served_times),
+            &ratio,
+            "p99 at most 3x",
+        );
+        row(&format!("{what}: rejected"), &format!("{:.0} calls/s", overload.rejected), &times(rejected_times), "", "");
     }
 
     /// Writes the charts of what was measured.
