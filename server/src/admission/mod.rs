@@ -7,14 +7,14 @@ mod overload;
 
 pub(crate) use byte_budget::{ByteBudget, ByteCharge, SMALL_MESSAGE_BYTES};
 pub(crate) use memory::default_byte_budget;
-pub(crate) use overload::{CallPermit, DelayMonitor, OverloadControl, OverloadSettings};
+pub(crate) use overload::{CallPermit, OverloadControl, OverloadSettings};
 
 /// Settings of the limits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdmissionSettings {
     /// Maximum bytes of messages in flight.
     pub(crate) max_bytes_in_flight: u64,
-    /// The number of calls, and the delay of the runtime.
+    /// The number of calls, and the delay of the gateway's own work.
     pub(crate) overload: OverloadSettings,
 }
 
@@ -29,7 +29,7 @@ impl Default for AdmissionSettings {
 pub(crate) struct Admission {
     /// Bytes of messages in flight.
     pub(crate) bytes: ByteBudget,
-    /// The number of calls, and the delay of the runtime.
+    /// The number of calls, and the delay of the gateway's own work.
     pub(crate) overload: OverloadControl,
 }
 

@@ -122,7 +122,7 @@ where
             _ if permit.is_none() => Some(Failure::Overloaded),
             _ => None,
         };
-        let guard = CancelledOnDrop::new(Arc::clone(&call), permit);
+        let mut guard = CancelledOnDrop::new(Arc::clone(&call), permit);
         if let Some(failure) = rejection {
             drain(request.into_body(), &self.shutdown);
             return Box::pin(std::future::ready(Ok(trailers_only_response(&call, &failure))));
@@ -133,6 +133,7 @@ where
         let mut inner = self.inner.clone();
         let bytes = self.admission.bytes.clone();
         Box::pin(async move {
+            guard.on_task_start();
             let terminated = call.shutdown.terminated.clone();
             let response = async {
                 call.identify_caller(request.headers(), &peer).await?;

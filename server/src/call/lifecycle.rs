@@ -204,12 +204,19 @@ impl Call {
 pub(super) struct CancelledOnDrop {
     pub(super) call: Arc<Call>,
     /// Makes room for another call when it is dropped.
-    _permit: Option<CallPermit>,
+    permit: Option<CallPermit>,
 }
 
 impl CancelledOnDrop {
     pub(super) fn new(call: Arc<Call>, permit: Option<CallPermit>) -> Self {
-        Self { call, _permit: permit }
+        Self { call, permit }
+    }
+
+    /// Records that the call's task runs for the first time.
+    pub(super) fn on_task_start(&mut self) {
+        if let Some(permit) = &mut self.permit {
+            permit.start();
+        }
     }
 }
 

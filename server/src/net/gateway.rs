@@ -18,7 +18,7 @@ use super::health::HealthReport;
 use super::listener::Listener;
 use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
 use super::tls::ServerTls;
-use crate::admission::{Admission, AdmissionSettings, DelayMonitor};
+use crate::admission::{Admission, AdmissionSettings};
 use crate::bedrock::Upstream;
 use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
 use crate::routing::{Bedrock, PolicyHandle};
@@ -59,7 +59,6 @@ pub(crate) struct Gateway {
     grace: Duration,
     health: HealthReport,
     server: JoinHandle<()>,
-    _delay_monitor: DelayMonitor,
 }
 
 /// Why a gateway could not start, or why it ended.
@@ -108,7 +107,6 @@ impl Gateway {
         let services = Services::new(services, Bedrock::new(upstream), health_service, load.clone())?;
         observe_running_calls(shutdown.running.clone());
         let admission = Admission::new(admission);
-        let delay_monitor = admission.overload.start_monitor();
         // Browsers speak HTTP/1.1 where there is no TLS.
         let serves_http1 = web.is_some();
         let calls = CallLayer::new(calls, shutdown.clone(), admission, load, policy).layer(services);
@@ -123,7 +121,7 @@ impl Gateway {
         let open = OpenConnections::default();
         let served = listeners.into_iter().map(|listener| listener.serve(server.clone(), open.clone()));
         let server = tokio::spawn(join_all(served.collect::<Vec<_>>()).map(drop));
-        Ok(Self { addresses, shutdown, grace, health, server, _delay_monitor: delay_monitor })
+        Ok(Self { addresses, shutdown, grace, health, server })
     }
 
     /// The first address that the gateway listens on: `127.0.0.1:50051`, or the path of a Unix socket.
