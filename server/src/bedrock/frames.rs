@@ -1,19 +1,26 @@
 //! The events of a stream, read when the caller takes them.
 
-use bytes::Bytes;
+use std::task::{Context, Poll, ready};
 
 use super::Body;
 use super::body::LIMIT;
 use super::event_stream::{self, FrameError, FrameReader};
 use crate::error::{Exception, Failure};
 
-/// One event of a stream.
+/// One event of a stream. It shares the memory of the chunk in which it arrived.
 #[derive(Debug)]
-pub(crate) struct Frame {
+pub(crate) struct Frame(event_stream::Frame);
+
+impl Frame {
     /// `:event-type`, as `contentBlockDelta`.
-    pub(crate) event: String,
+    pub(crate) fn event(&self) -> &str {
+        self.0.header(":event-type").unwrap_or_default()
+    }
+
     /// The payload: JSON.
-    pub(crate) payload: Bytes,
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.0.payload()
+    }
 }
 
 /// Decodes a body as it is polled: nothing is read before the caller takes it, so flow control reaches Bedrock.
@@ -35,15 +42,15 @@ impl Frames {
     /// The exception that the stream contains (`:message-type` `exception` or `error`), [`Failure::Truncated`] when the
     /// stream ends within a frame or the connection breaks, [`Failure::Undecodable`] when a frame's checksum is wrong,
     /// [`Failure::ResponseTooLarge`] when a frame does not fit a message.
-    pub(crate) async fn next(&mut self) -> Result<Option<Frame>, Failure> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, Failure>> {
         loop {
             if let Some(frame) = self.reader.next()? {
-                return read(&frame).map(Some);
+                return Poll::Ready(check_event(frame).map(Some));
             }
-            match self.body.chunk().await? {
+            match ready!(self.body.poll_chunk(cx))? {
                 Some(data) => self.reader.push(data),
-                None if self.reader.is_between_frames() => return Ok(None),
-                None => return Err(Failure::Truncated),
+                None if self.reader.is_between_frames() => return Poll::Ready(Ok(None)),
+                None => return Poll::Ready(Err(Failure::Truncated)),
             }
         }
     }
@@ -58,12 +65,11 @@ impl From<FrameError> for Failure {
     }
 }
 
-fn read(frame: &event_stream::Frame) -> Result<Frame, Failure> {
+/// An event, or the failure that a frame of another type stands for.
+fn check_event(frame: event_stream::Frame) -> Result<Frame, Failure> {
     match frame.header(":message-type") {
-        Some("event") => match frame.header(":event-type") {
-            Some(event) => Ok(Frame { event: event.to_owned(), payload: Bytes::copy_from_slice(frame.payload()) }),
-            None => Err(Failure::Undecodable("an event without :event-type".to_owned())),
-        },
+        Some("event") if frame.header(":event-type").is_some() => Ok(Frame(frame)),
+        Some("event") => Err(Failure::Undecodable("an event without :event-type".to_owned())),
         Some("exception") => {
             Err(Failure::Exception(Exception::parse(frame.header(":exception-type"), frame.payload())))
         }

@@ -26,7 +26,7 @@ pub(crate) use body::Body;
 pub(crate) use connections::{ConnectionOptions, ConnectorError};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use event_stream::FrameReader;
-pub(crate) use frames::{Frame, Frames};
+pub(crate) use frames::Frames;
 pub(crate) use identity::Readiness;
 pub(crate) use region::is_region;
 #[cfg(any(test, feature = "fuzzing"))]

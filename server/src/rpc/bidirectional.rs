@@ -18,10 +18,11 @@ use futures::Stream;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::events::{EventReader, Messages, StreamEvent};
 use super::metadata::insert_initial_metadata;
 use super::prepare::{call_from_extensions, start_span};
 use super::request::require_path_member;
-use super::stream::{EventReader, ResponseStream, StreamEvent};
+use super::stream::ResponseStream;
 use super::usage::ReportsUsage;
 use crate::bedrock::{RequestTemplate, Subject};
 use crate::call::{Call, Phase};
@@ -147,7 +148,7 @@ impl Stream for InputChunks {
 
 /// Bedrock's events, until the caller's side fails.
 struct OutputEvents {
-    events: Option<ResponseStream<InvokeModelWithBidirectionalStreamResponse>>,
+    events: Option<Messages<Event>>,
     input_failure: Option<oneshot::Receiver<Failure>>,
     call: Arc<Call>,
 }
@@ -167,7 +168,7 @@ impl Stream for OutputEvents {
             }
         }
         match &mut self.events {
-            Some(events) => events.as_mut().poll_next(cx),
+            Some(events) => Pin::new(events).poll_next(cx),
             None => Poll::Ready(None),
         }
     }

@@ -8,9 +8,9 @@ use bedrock_grpc_schema::runtime::v1::{
 use opentelemetry::{Array, KeyValue, Value};
 
 use super::converse_defaults::{RequestParts, apply_defaults};
+use super::events::StreamEvent;
 use super::request::{UpstreamRequest, require_path_member};
 use super::rules::{limit_max_tokens, set_guardrail};
-use super::stream::StreamEvent;
 use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::Subject;
 use crate::callers::RequiredGuardrail;

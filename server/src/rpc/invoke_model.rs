@@ -10,9 +10,9 @@ use memchr::memmem;
 use opentelemetry::KeyValue;
 use serde::Deserialize;
 
+use super::events::StreamEvent;
 use super::request::{UpstreamRequest, require_path_member};
 use super::rules::{add_to_metadata_text, set_guardrail};
-use super::stream::StreamEvent;
 use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::Subject;
 use crate::callers::RequiredGuardrail;

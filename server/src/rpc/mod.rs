@@ -8,6 +8,7 @@ mod control_plane;
 mod converse;
 mod converse_defaults;
 mod count_tokens;
+mod events;
 mod guardrail;
 mod invoke_model;
 mod metadata;

@@ -16,6 +16,10 @@ use crate::routing::Bedrock;
 /// CPU than the whole call.
 const MIN_COMPRESSED_BYTES: usize = 16 * 1024;
 
+/// Responses above this size are not compressed: gzip would occupy a thread that serves other calls for tens of milliseconds.
+/// Such responses are mostly images, which do not become smaller.
+const MAX_COMPRESSED_BYTES: usize = 1024 * 1024;
+
 /// Sends the request to Bedrock and returns the complete response.
 pub(super) async fn run_unary<R: UpstreamRequest>(
     bedrock: &Bedrock,
@@ -38,9 +42,9 @@ where
     });
     let (message, headers) = outcome.await.map_err(|failure| call.record_failure(&failure))?;
     record_usage(&call, &message);
-    let is_small = message.encoded_len() < MIN_COMPRESSED_BYTES;
+    let is_worth_compressing = (MIN_COMPRESSED_BYTES..=MAX_COMPRESSED_BYTES).contains(&message.encoded_len());
     let mut response = Response::new(message);
-    if is_small {
+    if !is_worth_compressing {
         response.disable_compression();
     }
     insert_initial_metadata(&call, &headers, response.metadata_mut());
