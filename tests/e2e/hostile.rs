@@ -46,6 +46,24 @@ async fn prefixes_that_claim_32_mib_take_no_memory() {
 }
 
 #[tokio::test]
+async fn large_requests_to_health_and_reflection_are_rejected() {
+    let (_simulator, gateway, _client) = started().await;
+    for (path, code) in [
+        ("/grpc.health.v1.Health/Check", Code::OutOfRange),
+        // tonic's reflection ends its stream without an error when a request cannot be read.
+        ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Code::Ok),
+    ] {
+        let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
+        let uri = format!("http://{}{path}", gateway.address);
+        let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
+        let (response, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+        body.send_data(raw::framed(0, 32 << 20, b"a small part"), false).unwrap();
+        let status = raw::read_response(response.await.unwrap()).await.status;
+        assert_eq!(status.code(), code, "{path}: {status}");
+    }
+}
+
+#[tokio::test]
 async fn messages_that_inflate_to_more_than_the_limit_are_rejected_within_the_budget() {
     let simulator = simulator().await;
     let gateway = Gateway::builder(&simulator).arg("--max-bytes-in-flight=256MiB").start().await;

@@ -35,12 +35,15 @@ const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
+/// Maximum size of a request to health and reflection. They contain a name, and they do not pass the byte budget.
+const MAX_UTILITY_REQUEST_BYTES: usize = 16 * 1024;
+
 /// Applies the message settings that all services have. Every service accepts compressed messages, because a client channel
 /// that compresses does so for all services.
 macro_rules! with_message_settings {
-    ($service:expr) => {
+    ($service:expr, $max_request:expr) => {
         $service
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_decoding_message_size($max_request)
             .max_encoding_message_size(MAX_MESSAGE_BYTES)
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Zstd)
@@ -80,21 +83,25 @@ impl Services {
     ) -> Result<Self, tonic_reflection::server::Error> {
         let mut names = vec![RUNTIME_SERVICE, HEALTH, REFLECTION_V1, REFLECTION_V1ALPHA];
         let runtime = BedrockRuntimeServiceServer::new(Runtime::new(bedrock.clone()));
-        let mut others = Routes::new(with_message_settings!(health));
+        let mut others = Routes::new(with_message_settings!(health, MAX_UTILITY_REQUEST_BYTES));
         if settings.control_plane {
             names.push(control_plane::SERVICE_NAME);
             let service = BedrockServiceServer::new(ControlPlane::new(bedrock));
-            others = others.add_service(with_message_settings!(service));
+            others = others.add_service(with_message_settings!(service, MAX_MESSAGE_BYTES));
         }
         if let Some(load) = load {
             others = others.add_service(LoadService(load));
         }
         let others = others
-            .add_service(with_message_settings!(reflection(&names).build_v1()?))
-            .add_service(with_message_settings!(reflection(&names).build_v1alpha()?))
+            .add_service(with_message_settings!(reflection(&names).build_v1()?, MAX_UTILITY_REQUEST_BYTES))
+            .add_service(with_message_settings!(reflection(&names).build_v1alpha()?, MAX_UTILITY_REQUEST_BYTES))
             .prepare();
         let uncompressed = if settings.compress_streams { HashSet::new() } else { streaming_methods() };
-        Ok(Self { runtime: with_message_settings!(runtime), others, uncompressed: Arc::new(uncompressed) })
+        Ok(Self {
+            runtime: with_message_settings!(runtime, MAX_MESSAGE_BYTES),
+            others,
+            uncompressed: Arc::new(uncompressed),
+        })
     }
 }
 
