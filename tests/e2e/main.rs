@@ -10,6 +10,7 @@ mod fixture;
 mod async_jobs;
 mod bidirectional;
 mod bidirectional_cancellation;
+mod bound_members;
 mod call_options;
 mod caller_connections;
 mod callers;
