@@ -35,6 +35,11 @@ pub(crate) struct Call {
 impl Call {
     /// Converse or ConverseStream of the model with this id.
     pub(crate) fn grpc(method: &str, model: &str) -> Result<Self> {
+        Self::with_messages(method, model, 1)
+    }
+
+    /// The same with a conversation of so many messages.
+    pub(crate) fn with_messages(method: &str, model: &str, messages: usize) -> Result<Self> {
         let text = content_block::Member::Text("What is the capital of France?".to_owned());
         let message = Message {
             role: Some("user".to_owned()),
@@ -42,8 +47,8 @@ impl Call {
             ..Message::default()
         };
         // ConverseStreamRequest has the same fields with the same numbers.
-        let message =
-            ConverseRequest { model_id: Some(model.to_owned()), messages: vec![message], ..ConverseRequest::default() };
+        let messages = vec![message; messages];
+        let message = ConverseRequest { model_id: Some(model.to_owned()), messages, ..ConverseRequest::default() };
         let message = message.encode_to_vec();
         let mut body = BytesMut::with_capacity(message.len() + 5);
         body.put_u8(0);

@@ -15,6 +15,9 @@ use crate::upstream::Upstream;
 /// Calls at one time at capacity. They keep one thread busy, and wait for it about as long as at half of the overload's limit.
 const CALLS_AT_CAPACITY: usize = 64;
 
+/// Messages of each call. The gateway's work on them makes it the slowest part, and not the callers or the endpoint.
+const MESSAGES: usize = 300;
+
 /// How long each half of the measurement takes.
 const TIME: Duration = Duration::from_secs(10);
 
@@ -46,7 +49,7 @@ pub(crate) async fn overload(place: &Place<'_>) -> Result<Overload> {
     let upstream = Upstream::start(MANY).await?;
     let gateway = Gateway::start_with(place.binary, &upstream, place.folder, &[("TOKIO_WORKER_THREADS", "1")]).await?;
     let callers = Callers::connect(&gateway.address, 8).await?;
-    let call = Arc::new(Call::grpc("Converse", "unary")?);
+    let call = Arc::new(Call::with_messages("Converse", "unary", MESSAGES)?);
     calls_in_turn(&callers, &call, TIME / 5).await?;
     let times = calls_in_turn(&callers, &call, TIME).await?;
     let capacity = times.len() as f64 / TIME.as_secs_f64();
