@@ -41,6 +41,7 @@ install_go_tool() {
   command -v go >/dev/null && GOBIN=$tools/bin one_at_a_time "$1" go install "$2"
 }
 
+# install_grpcurl: installs grpcurl. Needs Go.
 install_grpcurl() {
   install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 }

@@ -192,10 +192,7 @@ debian_root() {
     loudly "debootstrap is missing: the Debian package is NOT tried"
     return
   }
-  if [[ ! -x $tools/bin/grpcurl ]]; then
-    command -v go >/dev/null || { loudly "Go is missing for grpcurl: the Debian package is NOT tried"; return; }
-    GOBIN=$tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
-  fi
+  install_grpcurl || { loudly "Go is missing for grpcurl: the Debian package is NOT tried"; return; }
   echo "--- an empty Debian, from the package"
   tests/deploy/debian_root "$tools/debian" "$PWD"/target/packages/bedrock-grpc_*.deb
 }
