@@ -47,8 +47,7 @@ const CONFIG: &str = "config";
 impl Flag {
     /// `BEDROCK_GRPC_MAX_CONCURRENT_CALLS`
     pub(super) fn variable(&self) -> String {
-        let explicit = self.schema["x-env"].as_str().map(str::to_owned);
-        explicit.unwrap_or_else(|| format!("BEDROCK_GRPC_{}", self.name.replace('-', "_").to_uppercase()))
+        format!("BEDROCK_GRPC_{}", self.name.replace('-', "_").to_uppercase())
     }
 
     fn into_arg(self) -> Arg {

@@ -7,6 +7,7 @@ use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettin
 use super::settings::Settings;
 use crate::bedrock::is_region;
 use crate::callers::{ANONYMOUS, IdentityPattern};
+use crate::net::ServerTls;
 
 /// The path of a key, and what is wrong there.
 type Broken = (Vec<String>, String);
@@ -66,6 +67,12 @@ fn check_tls(settings: &Settings, broken: &mut Vec<Broken>) {
     if tls.client_certificates == super::ClientCertificates::Optional && tls.client_ca.is_none() {
         let key = path(["server", "tls", "client_certificates"]);
         broken.push((key, "needs `client_ca`: without it no certificate is requested".to_owned()));
+    }
+    let files = [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()];
+    // A file that cannot be read has its own message.
+    let are_readable = files.into_iter().flatten().all(|file| std::fs::File::open(file).is_ok());
+    if let Some(Err(error)) = settings.tls_options().filter(|_| are_readable).as_ref().map(ServerTls::load) {
+        broken.push((path(["server", "tls"]), error.to_string()));
     }
 }
 
