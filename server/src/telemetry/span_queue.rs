@@ -128,9 +128,9 @@ mod tests {
 
     /// An exporter that fails.
     #[derive(Debug)]
-    struct Failing;
+    struct FailingExporter;
 
-    impl SpanExporter for Failing {
+    impl SpanExporter for FailingExporter {
         async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
             Err(OTelSdkError::InternalFailure("no collector".to_owned()))
         }
@@ -138,9 +138,9 @@ mod tests {
 
     /// An exporter that does not return before the other end is dropped.
     #[derive(Debug)]
-    struct Stuck(std::sync::Mutex<mpsc::Receiver<()>>);
+    struct StuckExporter(std::sync::Mutex<mpsc::Receiver<()>>);
 
-    impl SpanExporter for Stuck {
+    impl SpanExporter for StuckExporter {
         async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
             let _ = self.0.lock().unwrap().recv();
             Ok(())
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn spans_of_a_failed_export_are_lost() {
-        let (provider, counts) = end_spans(Failing, 10);
+        let (provider, counts) = end_spans(FailingExporter, 10);
         assert!(provider.shutdown().is_err() || counts.lost() == 10);
         assert_eq!(counts.lost(), 10);
     }
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn spans_beyond_the_queue_are_lost_while_the_exporter_is_stuck() {
         let (release, stuck) = mpsc::channel();
-        let (provider, counts) = end_spans(Stuck(std::sync::Mutex::new(stuck)), DEFAULT_QUEUE_SIZE * 2);
+        let (provider, counts) = end_spans(StuckExporter(std::sync::Mutex::new(stuck)), DEFAULT_QUEUE_SIZE * 2);
         // A batch of 512 spans may have left the queue.
         assert!(
             (DEFAULT_QUEUE_SIZE as u64 - 512..=DEFAULT_QUEUE_SIZE as u64).contains(&counts.lost()),

@@ -34,12 +34,12 @@ pub(crate) struct Call {
 
 impl Call {
     /// Converse or ConverseStream of the model with this id.
-    pub(crate) fn grpc(method: &str, model: &str) -> Result<Self> {
-        Self::with_messages(method, model, 1)
+    pub(crate) fn through_gateway(method: &str, model: &str) -> Result<Self> {
+        Self::through_gateway_with_messages(method, model, 1)
     }
 
-    /// The same with a conversation of so many messages.
-    pub(crate) fn with_messages(method: &str, model: &str, messages: usize) -> Result<Self> {
+    /// The same with a conversation of this many messages.
+    pub(crate) fn through_gateway_with_messages(method: &str, model: &str, messages: usize) -> Result<Self> {
         let text = content_block::Member::Text("What is the capital of France?".to_owned());
         let message = Message {
             role: Some("user".to_owned()),
@@ -63,7 +63,7 @@ impl Call {
     }
 
     /// ConverseStream at the endpoint itself.
-    pub(crate) fn direct(endpoint: &str, model: &str) -> Result<Self> {
+    pub(crate) fn to_endpoint(endpoint: &str, model: &str) -> Result<Self> {
         let request = http::Request::post(format!("{endpoint}/model/{model}/converse-stream"))
             .header("content-type", "application/json")
             .body(())?;
@@ -110,7 +110,7 @@ impl Callers {
     }
 
     /// Opens `count` connections to the endpoint itself.
-    pub(crate) async fn connect_directly(endpoint: &str, ca_pem: &str, count: usize) -> Result<Arc<Self>> {
+    pub(crate) async fn connect_to_endpoint(endpoint: &str, ca_pem: &str, count: usize) -> Result<Arc<Self>> {
         use tokio_rustls::rustls::pki_types::pem::PemObject as _;
         let mut roots = rustls::RootCertStore::empty();
         roots.add(rustls::pki_types::CertificateDer::from_pem_slice(ca_pem.as_bytes())?)?;

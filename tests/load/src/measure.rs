@@ -107,7 +107,7 @@ pub(crate) async fn slow_calls(place: &Place<'_>) -> Result<(Duration, usize)> {
     let gateway = place.gateway(&upstream).await?;
     let callers = Callers::connect(&gateway.address, 1_000 / STREAMS_PER_CALLER).await?;
     let started = Instant::now();
-    let call = Arc::new(Call::grpc("Converse", "slow-3000")?);
+    let call = Arc::new(Call::through_gateway("Converse", "slow-3000")?);
     let outcomes = run_calls(&callers, &call, 1_000).await?;
     if let Some(failed) = outcomes.iter().find(|outcome| outcome.status.as_deref() != Some("0")) {
         return Err(format!("a slow call failed: {failed:?}").into());
@@ -135,7 +135,7 @@ pub(crate) async fn memory(place: &Place<'_>, counts: &[usize]) -> Result<Memory
     Workload { calls: 100, ..Workload::BURST }.run(&gateway, &warm).await?;
     let mut memory = vec![(0, gateway.usage()?.memory)];
     let (mut open, mut tasks) = (0, tokio::task::JoinSet::new());
-    let call = Arc::new(Call::grpc("ConverseStream", "stalled")?);
+    let call = Arc::new(Call::through_gateway("ConverseStream", "stalled")?);
     for &count in counts {
         let callers = Callers::connect(&gateway.address, (count - open).div_ceil(STREAMS_PER_CALLER)).await?;
         for _ in open..count {
@@ -204,13 +204,13 @@ pub(crate) async fn leftovers(place: &Place<'_>) -> Result<Leftovers> {
 
 /// Makes calls of every kind and waits until the endpoint has no request any more.
 async fn run_mixed_calls(gateway: &Gateway, upstream: &Upstream, count: usize) -> Result<BTreeMap<String, usize>> {
-    let stream = |model| Call::grpc("ConverseStream", model);
+    let stream = |model| Call::through_gateway("ConverseStream", model);
     let kinds = [
-        ("ok", Call::grpc("Converse", "unary")?),
+        ("ok", Call::through_gateway("Converse", "unary")?),
         ("ok stream", stream("burst")?),
         ("cancelled", stream("stalled")?.leaving()),
         ("timed out", stream("silent")?.header("grpc-timeout", "300m")?),
-        ("throttled", Call::grpc("Converse", "throttled")?),
+        ("throttled", Call::through_gateway("Converse", "throttled")?),
         ("cut", stream("cut")?),
         ("reset", stream("reset")?),
     ]
@@ -281,9 +281,9 @@ pub(crate) async fn latency(place: &Place<'_>, streams: usize) -> Result<(Latenc
     let model = format!("stamped-{pace}-{}", 4 + (4_000 / pace).max(6));
     let callers = Callers::connect(&gateway.address, connections).await?;
     Workload { calls: 50, ..Workload::BURST }.run(&gateway, &callers).await?;
-    let ours = measure_latency(&callers, Call::grpc("ConverseStream", &model)?, streams, pace).await?;
-    let direct = Callers::connect_directly(&upstream.endpoint, &upstream.ca_pem, connections).await?;
-    let theirs = measure_latency(&direct, Call::direct(&upstream.endpoint, &model)?, streams, pace).await?;
+    let ours = measure_latency(&callers, Call::through_gateway("ConverseStream", &model)?, streams, pace).await?;
+    let direct = Callers::connect_to_endpoint(&upstream.endpoint, &upstream.ca_pem, connections).await?;
+    let theirs = measure_latency(&direct, Call::to_endpoint(&upstream.endpoint, &model)?, streams, pace).await?;
     Ok((ours, theirs))
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn overload(place: &Place<'_>) -> Result<Overload> {
     let upstream = Upstream::start(MANY).await?;
     let gateway = Gateway::start_with(place.binary, &upstream, place.folder, &[("TOKIO_WORKER_THREADS", "1")]).await?;
     let callers = Callers::connect(&gateway.address, 8).await?;
-    let call = Arc::new(Call::with_messages("Converse", "unary", MESSAGES)?);
+    let call = Arc::new(Call::through_gateway_with_messages("Converse", "unary", MESSAGES)?);
     calls_in_turn(&callers, &call, TIME / 5).await?;
     let times = calls_in_turn(&callers, &call, TIME).await?;
     let capacity = times.len() as f64 / TIME.as_secs_f64();

@@ -45,7 +45,7 @@ impl Workload {
     }
 
     fn call(&self) -> Result<Call> {
-        Call::grpc(if Self::is_stream(self.model) { "ConverseStream" } else { "Converse" }, self.model)
+        Call::through_gateway(if Self::is_stream(self.model) { "ConverseStream" } else { "Converse" }, self.model)
     }
 
     /// Makes the calls through the gateway and returns the CPU time that the gateway used for them.
