@@ -9,7 +9,7 @@ use bedrock_grpc_schema::runtime::v1::{ConverseResponse, ConverseStreamResponse}
 use bedrock_grpc_schema::{grpc_timeout, json};
 use bytes::Bytes;
 
-use crate::bedrock::{FrameReader, region_of_arn};
+use crate::bedrock::{FrameReader, find_region_of_arn};
 use crate::error::{Exception, redact_message};
 
 /// Largest frame that the targets accept. It is small, so that inputs reach the limit.
@@ -104,7 +104,7 @@ pub fn timeout(data: &[u8]) {
 /// The Region in an ARN. It becomes part of a host name, so it contains letters, digits and dashes only.
 pub fn arn(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if let Some(region) = region_of_arn(&text) {
+    if let Some(region) = find_region_of_arn(&text) {
         let is_host = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         assert!(region.len() <= 32 && region.bytes().all(is_host), "{region}");
     }

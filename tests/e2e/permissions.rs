@@ -123,7 +123,7 @@ async fn every_operation_with_a_model_checks_the_model() {
 }
 
 #[tokio::test]
-async fn every_operation_with_a_model_sends_the_name_s_target() {
+async fn every_operation_with_a_model_sends_the_target_of_the_name() {
     let started = started_with(|text| text).await;
     let client = Dynamic::new(started.channel("names").await);
     for row in OPERATIONS {
@@ -247,7 +247,7 @@ async fn required_guardrail_is_added_and_no_other_is_accepted() {
 }
 
 #[tokio::test]
-async fn request_above_the_caller_s_limit_is_rejected() {
+async fn request_above_the_limit_of_its_caller_is_rejected() {
     let started = started_with(|text| text).await;
     let mut client = started.client("small").await;
     client.converse(converse("demo.model", "Hi")).await.unwrap();

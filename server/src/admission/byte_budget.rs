@@ -83,7 +83,7 @@ impl ByteCharge {
         self.0.num_permits() * BYTES_PER_PERMIT
     }
 
-    /// Returns all but `bytes` of the charge.
+    /// Keeps `bytes` of the charge and returns the rest.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let excess = self.0.num_permits().saturating_sub(bytes.div_ceil(BYTES_PER_PERMIT));
         drop(self.0.split(excess));

@@ -28,9 +28,9 @@ pub(crate) use connections::{ConnectionOptions, ConnectorError};
 pub(crate) use event_stream::FrameReader;
 pub(crate) use frames::Frames;
 pub(crate) use identity::Readiness;
-pub(crate) use region::is_region;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use region::of_arn as region_of_arn;
+pub(crate) use region::find_region_of_arn;
+pub(crate) use region::is_region;
 pub(crate) use request::RequestTemplate;
 pub(crate) use upstream::{IdentitySettings, Settings, Upstream};
 

@@ -3,7 +3,7 @@
 use crate::arn::Arn;
 
 /// The Region that an id names, if it is an ARN that names one.
-pub(crate) fn of_arn(id: &str) -> Option<&str> {
+pub(crate) fn find_region_of_arn(id: &str) -> Option<&str> {
     Arn::parse(id).map(|arn| arn.region).filter(|region| is_region(region))
 }
 
@@ -17,18 +17,21 @@ pub(crate) fn is_region(region: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_region, of_arn};
+    use super::{find_region_of_arn, is_region};
 
     #[test]
     fn region_is_read_from_an_arn_and_not_from_other_ids() {
-        assert_eq!(of_arn("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x"), Some("eu-west-1"));
-        assert_eq!(of_arn("arn:aws:bedrock:::foundation-model/x"), None);
-        assert_eq!(of_arn("us.anthropic.claude-sonnet-4-20250514-v1:0"), None);
+        assert_eq!(
+            find_region_of_arn("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.x"),
+            Some("eu-west-1")
+        );
+        assert_eq!(find_region_of_arn("arn:aws:bedrock:::foundation-model/x"), None);
+        assert_eq!(find_region_of_arn("us.anthropic.claude-sonnet-4-20250514-v1:0"), None);
     }
 
     #[test]
     fn an_arn_with_an_invalid_region_has_no_region() {
-        assert_eq!(of_arn("arn:aws:bedrock:x@127.0.0.1/:123456789012:inference-profile/x"), None);
+        assert_eq!(find_region_of_arn("arn:aws:bedrock:x@127.0.0.1/:123456789012:inference-profile/x"), None);
     }
 
     #[test]

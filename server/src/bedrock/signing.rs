@@ -125,8 +125,8 @@ impl Signer {
         &self.credentials
     }
 
-    /// Adds date, session token and signature to `headers`. Everything in `headers` is signed but `user-agent`, which
-    /// proxies change. Returns the signature.
+    /// Adds date, session token and signature to `headers`. All headers are signed, except `user-agent`, which proxies
+    /// change. Returns the signature.
     ///
     /// # Errors
     /// See [`SigningError`].

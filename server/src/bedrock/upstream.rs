@@ -107,7 +107,7 @@ impl Upstream {
             Subject::Resource { id, .. } => (None, Some(id)),
             Subject::Account => (None, None),
         };
-        let region = id.and_then(region::of_arn).or(self.region.as_deref()).ok_or(Failure::NoRegion)?;
+        let region = id.and_then(region::find_region_of_arn).or(self.region.as_deref()).ok_or(Failure::NoRegion)?;
         Ok(Target { model_id, region: region.to_owned() })
     }
 

@@ -116,7 +116,7 @@ impl Authenticator {
                 None => problems.push("the names in the certificate belong to no caller"),
             }
         }
-        match self.by_headers(headers, peer, &mut problems).await? {
+        match self.find_by_headers(headers, peer, &mut problems).await? {
             Some(caller) => return Ok(caller),
             None if self.options.trusted_proxies.iter().any(|trusted| trusted.includes(peer)) => {
                 match forwarded_names(headers).map(|names| self.find_by_names(&names)) {
@@ -141,7 +141,7 @@ impl Authenticator {
     }
 
     /// The caller of the first token or key. `None` if there is none that counts.
-    async fn by_headers(
+    async fn find_by_headers(
         &self,
         headers: &HeaderMap,
         peer: &Peer,
@@ -154,8 +154,8 @@ impl Authenticator {
         for credential in credentials {
             let found = match credential {
                 Credential::Token(_) if self.issuers.is_empty() => Err("the gateway accepts no tokens"),
-                Credential::Token(token) => self.by_token(token).await,
-                Credential::Key(key) => self.by_key(key),
+                Credential::Token(token) => self.find_by_token(token).await,
+                Credential::Key(key) => self.find_by_key(key),
             };
             match found {
                 Ok(caller) => return Ok(Some(caller)),
@@ -165,7 +165,7 @@ impl Authenticator {
         Ok(None)
     }
 
-    async fn by_token(&self, token: &str) -> Result<Arc<Caller>, &'static str> {
+    async fn find_by_token(&self, token: &str) -> Result<Arc<Caller>, &'static str> {
         let (issuer, subject) = verify_token(&self.issuers, token).await?;
         // With several issuers, the same subject may be two people.
         let subject = if self.issuers.len() > 1 { format!("{issuer}/{subject}") } else { subject };
@@ -173,7 +173,7 @@ impl Authenticator {
             .ok_or("the token's subject belongs to no caller")
     }
 
-    fn by_key(&self, key: &str) -> Result<Arc<Caller>, &'static str> {
+    fn find_by_key(&self, key: &str) -> Result<Arc<Caller>, &'static str> {
         const UNKNOWN: &str = "the API key is unknown";
         match public_half(key).and_then(|public| self.keys.get(public)) {
             Some((hash, caller)) if matches_hash(key, hash) => self.callers.get(*caller).cloned().ok_or(UNKNOWN),

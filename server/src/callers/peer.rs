@@ -42,7 +42,7 @@ pub(crate) struct CertificateNames {
 impl CertificateNames {
     /// Reads the subject alternative names of a certificate that TLS has verified. Without such names both lists are empty.
     #[must_use]
-    pub(crate) fn of_certificate(certificate: &CertificateDer<'_>) -> Self {
+    pub(crate) fn from_certificate(certificate: &CertificateDer<'_>) -> Self {
         let Ok(certificate) = EndEntityCert::try_from(certificate) else { return Self::default() };
         Self {
             uris: certificate.valid_uri_names().map(str::to_owned).collect(),

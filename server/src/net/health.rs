@@ -18,7 +18,8 @@ pub(super) struct HealthReport {
 }
 
 impl HealthReport {
-    /// Starts to report on `service` and on the whole server (the empty name). NOT_SERVING until credentials are there.
+    /// Starts to report on `service` and on the whole server (the empty name). The status is NOT_SERVING until there are
+    /// credentials.
     pub(super) async fn start(
         upstream: Arc<Upstream>,
         service: &'static str,

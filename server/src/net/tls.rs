@@ -97,7 +97,7 @@ impl ServerTls {
     ) -> std::io::Result<(TlsStream<S>, Option<CertificateNames>)> {
         let stream = TlsAcceptor::from(self.0.load_full()).accept(socket).await?;
         let certificates = stream.get_ref().1.peer_certificates();
-        let names = certificates.and_then(<[_]>::first).map(CertificateNames::of_certificate);
+        let names = certificates.and_then(<[_]>::first).map(CertificateNames::from_certificate);
         Ok((stream, names))
     }
 }

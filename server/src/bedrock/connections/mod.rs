@@ -75,7 +75,7 @@ impl Pool {
         Arc::clone(hosts.entry(origin.clone()).or_insert_with(make))
     }
 
-    /// Closes the connections to all origins but those in `used`.
+    /// Closes the connections to all origins that are not in `used`.
     pub(in crate::bedrock) fn retain(&self, used: impl Fn(&Origin) -> bool) {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner).retain(|origin, _| used(origin));
     }
