@@ -64,7 +64,7 @@ fn every_label_of_a_path_is_a_required_member() {
 }
 
 #[test]
-fn a_row_has_the_facts_of_its_operation() {
+fn operation_table_has_method_path_and_stream_kind() {
     let Operation { method, uri, grpc_path, stream, read_only, .. } = &bedrock_runtime::CONVERSE_STREAM;
     assert_eq!((*method, *uri), ("POST", "/model/{modelId}/converse-stream"));
     assert_eq!(*grpc_path, "/bedrock.runtime.v1.BedrockRuntimeService/ConverseStream");

@@ -1,4 +1,4 @@
-//! Inflates compressed messages within bounds. A message of 2 KB can inflate to 32 MiB, so the result is charged as it grows
+//! Inflates compressed messages, up to a limit of bytes. A message of 2 KB can inflate to 32 MiB, so the result is charged as it grows
 //! and the work runs off the async workers.
 
 use std::collections::VecDeque;

@@ -15,7 +15,7 @@ const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 static STREAM: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     let mut events = vec![start_event()];
     events.extend((0..EVENTS - 4).map(|n| delta(n, " word")));
-    events.extend(end());
+    events.extend(end_events());
     events
 });
 
@@ -37,7 +37,7 @@ fn delta(n: usize, text: &str) -> Bytes {
     frames::event("contentBlockDelta", payload.as_bytes())
 }
 
-fn end() -> [Bytes; 3] {
+fn end_events() -> [Bytes; 3] {
     [
         frames::event("contentBlockStop", br#"{"contentBlockIndex":0,"p":"abcdefgh"}"#),
         frames::event("messageStop", br#"{"p":"abcdefghijkl","stopReason":"end_turn"}"#),
@@ -74,7 +74,7 @@ pub(super) fn unary() -> Bytes {
 pub(super) fn stamped(n: u32, count: u32) -> Bytes {
     let (index, from_end) = (n as usize, count.saturating_sub(n));
     match (index, from_end) {
-        (_, 1..=3) => end()[3 - from_end as usize].clone(),
+        (_, 1..=3) => end_events()[3 - from_end as usize].clone(),
         _ => delta(index, &format!("@{}@", EPOCH.elapsed().as_micros())),
     }
 }
