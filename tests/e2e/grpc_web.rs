@@ -142,6 +142,19 @@ async fn failed_call_over_grpc_web_has_its_status_details_and_pushback_in_expose
 }
 
 #[tokio::test]
+async fn grpc_web_text_that_is_not_base64_is_a_malformed_message() {
+    let (simulator, gateway) = started_for_browsers(ORIGIN).await;
+    for body in ["!!!!!!!!", "AAAAAAA"] {
+        let request = post("Converse", "application/grpc-web-text").header("origin", ORIGIN);
+        let response = send(&gateway, request, body.as_bytes().to_vec()).await;
+        let status = tonic::Status::from_header_map(response.headers()).unwrap();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"), "{body}");
+        assert!(status.message().contains("base64"), "{body}: {status:?}");
+    }
+    assert!(simulator.requests().is_empty());
+}
+
+#[tokio::test]
 async fn page_that_leaves_a_stream_closes_the_upstream_stream() {
     let (simulator, gateway) = started_for_browsers(ORIGIN).await;
     let mut open = simulator.open_streams();

@@ -99,8 +99,13 @@ impl http_body::Body for RequestBody {
             let Some(mut reader) = this.reader.take() else { return Poll::Ready(None) };
             // Nearly every request is one small message in one DATA frame. It needs no task, no timer and no copy.
             if reader.rest.is_empty()
-                && let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut reader.body).poll_frame(cx)
-                && let Ok(data) = frame.into_data()
+                && let Poll::Ready(Some(frame)) = Pin::new(&mut reader.body).poll_frame(cx)
+                && let Ok(data) = match frame {
+                    Ok(frame) => frame.into_data(),
+                    Err(error) => {
+                        return Poll::Ready(Some(Err(reader.call.reject_request(read_failure(&error)))));
+                    }
+                }
             {
                 if let Some(charge) = reader.charge_complete_message(&data) {
                     if let Err(failure) = reader.check_message(&[data.slice(PREFIX_BYTES..)], charge) {
@@ -274,7 +279,7 @@ impl MessageReader {
             };
             match frame {
                 None => return Ok(None),
-                Some(Err(_)) => return Err(Failure::CallerLeft),
+                Some(Err(error)) => return Err(read_failure(&error)),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data()
                         && !data.is_empty()
@@ -299,6 +304,15 @@ impl Drop for MessageReader {
 
 async fn reserve(budget: &ByteBudget, bytes: usize) -> Result<ByteCharge, Failure> {
     budget.charge(bytes).await.ok_or(Failure::NoRoomForMessage)
+}
+
+/// Why a body cannot be read. tonic-web, which decodes the base64 of gRPC-Web, reports it by this text alone.
+fn read_failure(error: &Status) -> Failure {
+    let decoding = error.message().strip_prefix("tonic-web: ");
+    if decoding.is_some_and(|problem| problem.starts_with("Invalid ") || problem.starts_with("malformed base64")) {
+        return Failure::MalformedMessage("the request is not valid base64, which its content type says");
+    }
+    Failure::CallerLeft
 }
 
 /// When the next bytes are due.
