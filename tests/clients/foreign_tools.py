@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests the gateway with other people's gRPC tools: buf curl, grpc-health-probe, ghz.
 
-    python tests/clients/grpc_tools.py
+    python tests/clients/foreign_tools.py
 
 Starts the gateway and the simulator itself. Tools that are not on the PATH are left out.
 """
