@@ -33,7 +33,7 @@ impl Body {
         Self { _input: Some(input), ..self }
     }
 
-    /// The next piece as it comes off the wire; `None` at the end.
+    /// The next piece as it arrives from the network; `None` at the end.
     ///
     /// # Errors
     /// [`Failure::Truncated`] when the connection or the stream breaks.
@@ -49,7 +49,7 @@ impl Body {
         }
     }
 
-    /// The next piece as it comes off the wire; `None` at the end.
+    /// The next piece as it arrives from the network; `None` at the end.
     ///
     /// # Errors
     /// [`Failure::Truncated`] when the connection or the stream breaks.

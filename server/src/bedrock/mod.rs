@@ -1,4 +1,4 @@
-//! The way to Bedrock: which operation, which model, in which Region, with which body; then headers and a body back.
+//! Sends a call to Bedrock: an operation, a model, a Region and a body go in; headers and a body come back.
 //!
 //! `identity` has the credentials, `endpoint` the address, `request` the HTTP request by the operation's row, `signing` its
 //! signature, `connections` the sockets, `frames` the events of a response. `upstream` puts them together.

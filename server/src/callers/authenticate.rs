@@ -147,7 +147,7 @@ impl Authenticator {
         peer: &Peer,
         problems: &mut Vec<&'static str>,
     ) -> Result<Option<Arc<Caller>>, Failure> {
-        let credentials = credentials_of(headers);
+        let credentials = find_credentials(headers);
         if !credentials.is_empty() && self.attempts.exceeds(peer.address, self.options.failures_per_minute) {
             return Err(Failure::TooManyAttempts);
         }
@@ -200,7 +200,7 @@ impl Authenticator {
 }
 
 /// The credentials in the order in which they are tried: tokens before keys.
-fn credentials_of(headers: &HeaderMap) -> Vec<Credential<'_>> {
+fn find_credentials(headers: &HeaderMap) -> Vec<Credential<'_>> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -132,7 +132,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether Bedrock rejected the signature of this request and not the credentials. The cause can be the request alone.
+    /// Whether Bedrock rejected the signature of this request and not the credentials. The request itself can be the cause.
     #[must_use]
     pub(crate) fn rejects_signature(&self) -> bool {
         matches!(self, Self::Exception(exception) if exception.rejects_signature())

@@ -115,7 +115,7 @@ mod tests {
 
     /// Sends `bytes` one at a time, and returns the version with all bytes that can be read afterwards.
     async fn read(bytes: &[u8]) -> io::Result<(HttpVersion, Vec<u8>)> {
-        let mut reader = one_by_one(bytes);
+        let mut reader = byte_by_byte_reader(bytes);
         let (version, mut rewound) = read_http_version(&mut reader).await?;
         let mut all = Vec::new();
         rewound.read_to_end(&mut all).await?;
@@ -123,9 +123,9 @@ mod tests {
     }
 
     /// A reader that returns one byte at a time.
-    fn one_by_one(bytes: &[u8]) -> impl AsyncRead + Unpin {
-        struct OneByOne(BytesMut);
-        impl AsyncRead for OneByOne {
+    fn byte_by_byte_reader(bytes: &[u8]) -> impl AsyncRead + Unpin {
+        struct ByteByByteReader(BytesMut);
+        impl AsyncRead for ByteByByteReader {
             fn poll_read(
                 mut self: Pin<&mut Self>,
                 _: &mut Context<'_>,
@@ -137,7 +137,7 @@ mod tests {
                 Poll::Ready(Ok(()))
             }
         }
-        OneByOne(BytesMut::from(bytes))
+        ByteByByteReader(BytesMut::from(bytes))
     }
 
     fn http2(frame: &[u8]) -> Vec<u8> {

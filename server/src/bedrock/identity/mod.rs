@@ -210,7 +210,7 @@ impl Identity {
 
 impl Shared {
     fn set_readiness(&self, now: Readiness) {
-        // Most calls change nothing. They need only the read lock.
+        // Most calls change nothing, and for these the read lock is enough.
         if *self.readiness.borrow() != now {
             self.readiness.send_if_modified(|was| std::mem::replace(was, now) != now);
             self.wanted.notify_one();

@@ -1,4 +1,4 @@
-//! The layer around a service that behaves badly.
+//! Tests the layer with a service that panics.
 
 use std::convert::Infallible;
 use std::pin::Pin;

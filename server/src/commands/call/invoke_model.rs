@@ -29,7 +29,7 @@ pub(super) fn response_text(mut response: InvokeModelResponse) -> Vec<u8> {
     let body = response.body.take().unwrap_or_default();
     let body = if is_json(&body) { body.to_vec() } else { format!("\"{}\"", STANDARD.encode(&body)).into_bytes() };
     let mut text = [b"{\"body\":", &body[..]].concat();
-    // The codec leaves out these members, because they are headers on AWS's wire.
+    // The codec leaves out these members, because AWS sends them as headers.
     for (name, value) in [
         ("contentType", response.content_type),
         ("performanceConfigLatency", response.performance_config_latency),

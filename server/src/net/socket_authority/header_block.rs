@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn authority_is_found_behind_other_fields() {
+    fn authority_after_other_fields_is_found() {
         // A new table size of 4,096, POST, a literal `:path`, a literal with a name of its own, a long value.
         let mut before = vec![0x3f, 0xe1, 0x1f, 0x83];
         before.extend(literal(0x44, b"/a%2F/b", false));
