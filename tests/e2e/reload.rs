@@ -51,7 +51,7 @@ impl Running {
             .await;
     }
 
-    async fn reason_of(&self, model: &str) -> String {
+    async fn call_and_return_reason(&self, model: &str) -> String {
         match self.gateway.client().await.converse(converse(model, "Hi")).await {
             Ok(_) => "OK".to_owned(),
             Err(status) => reason(&status),
@@ -70,21 +70,21 @@ const ONLY_CHAT: &str = "models: { chat: { targets: [{ model: demo.model }] } }\
 #[tokio::test]
 async fn changed_file_applies_to_new_calls_and_a_broken_one_does_not() {
     let running = Running::start(ONLY_CHAT, |_| ()).await;
-    assert_eq!(running.reason_of("other").await, "MODEL_NOT_ALLOWED");
+    assert_eq!(running.call_and_return_reason("other").await, "MODEL_NOT_ALLOWED");
     running.replace(&ONLY_CHAT.replace("chat", "other"));
     running.wait_for_generation(2).await;
-    assert_eq!(running.reason_of("other").await, "OK");
-    assert_eq!(running.reason_of("chat").await, "MODEL_NOT_ALLOWED");
+    assert_eq!(running.call_and_return_reason("other").await, "OK");
+    assert_eq!(running.call_and_return_reason("chat").await, "MODEL_NOT_ALLOWED");
     running.replace("modls: {}\npasthrough: true\n");
     let line = running.gateway.log.line(|line| line["level"] == "ERROR").await;
     let message = line["message"].as_str().unwrap();
     for mistake in ["gateway.yaml:1:1: modls: unknown key", "gateway.yaml:2:1: pasthrough: unknown key"] {
         assert!(message.contains(mistake), "{message}");
     }
-    assert_eq!(running.reason_of("other").await, "OK");
+    assert_eq!(running.call_and_return_reason("other").await, "OK");
     running.replace(ONLY_CHAT);
     running.wait_for_generation(3).await;
-    assert_eq!(running.reason_of("chat").await, "OK");
+    assert_eq!(running.call_and_return_reason("chat").await, "OK");
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn sighup_reloads_and_names_the_keys_that_need_a_restart() {
         .unwrap();
     running.hang_up();
     running.wait_for_generation(2).await;
-    assert_eq!(running.reason_of("mine").await, "OK");
+    assert_eq!(running.call_and_return_reason("mine").await, "OK");
     let line = running.gateway.log.line(|line| line["key"] == "limits.max_connections").await;
     assert_eq!(line["message"], "the new value applies after a restart");
 }
@@ -110,7 +110,7 @@ async fn running_stream_keeps_the_rules_that_it_started_with() {
     stream.message().await.unwrap().unwrap();
     running.replace("models: { other: { targets: [{ model: demo.model }] } }\npassthrough: false\n");
     running.wait_for_generation(2).await;
-    assert_eq!(running.reason_of("chat").await, "MODEL_NOT_ALLOWED");
+    assert_eq!(running.call_and_return_reason("chat").await, "MODEL_NOT_ALLOWED");
     let mut events = 1;
     while stream.message().await.unwrap().is_some() {
         events += 1;

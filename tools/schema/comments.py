@@ -39,11 +39,11 @@ class Comments:
 
     def message(self, message: Message) -> str:
         text = self._written(message.name, "_") or self._factual_message(message)
-        return _with_removal(text, message.removed)
+        return _append_removal(text, message.removed)
 
     def member(self, message: Message, member: Member) -> str:
         text = self._written(message.name, member.name) or self._factual_member(message, member)
-        return _with_removal(text, member.removed)
+        return _append_removal(text, member.removed)
 
     def oneof(self, message: Message) -> str:
         """The comment of a union's oneof; `member` in the docs file, where a union needs its own."""
@@ -138,7 +138,7 @@ def _limits(fact: dict, unit: str) -> str:
     return f"{low:,} to {high:,}{tail}" if low else f"At most {high:,}{tail}"
 
 
-def _with_removal(text: str, removed: str) -> str:
+def _append_removal(text: str, removed: str) -> str:
     return f"{text}\n\n{REMOVED.format(removed)}" if removed else text
 
 

@@ -8,7 +8,7 @@ pub enum AssembleError {
     #[error("the stream ended before its messageStop event")]
     Incomplete,
 
-    /// The input of a tool is not JSON. This happens when the response reaches `max_tokens` inside the input.
+    /// The input of a tool is not JSON. This happens when the response reaches `max_tokens` before the input is complete.
     #[error(
         "the input of tool `{name}` (content block {index}) is not valid JSON; the stop reason of the response is `{stop_reason}`"
     )]

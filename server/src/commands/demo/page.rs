@@ -16,7 +16,7 @@ const HTML: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
 
-/// The port of the page, before it serves.
+/// A bound port that does not serve the page yet.
 pub(super) struct PageListener {
     listener: TcpListener,
     port: u16,
