@@ -1,4 +1,4 @@
-//! AWS JSON: writes a message as the body that Bedrock takes, and reads Bedrock's bodies and events as messages.
+//! AWS JSON: writes a message as the body that Bedrock expects, and reads Bedrock's bodies and events as messages.
 //!
 //! build.rs writes one line of macro for each message (`structure!`, `union!`, `list!`). The macros say which JSON member
 //! is which field. The type of a field says how its value is written and read (trait [`AwsJson`]).

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests the gateway with stock Python gRPC: stubs generated from proto/, stock retries, stock error details.
+"""Tests the gateway with unmodified Python gRPC: stubs generated from proto/, its own retries and error details.
 
     python tests/clients/grpc_python.py
 
@@ -132,7 +132,7 @@ def error_details(client):
     assert found["ErrorInfo"].metadata["attempts"] == "3" and found["ErrorInfo"].metadata["retryable"] == "true"
     assert found["RequestInfo"].request_id and found["QuotaFailure"].violations
     trailers = dict(error.trailing_metadata())
-    # The same delay in both places: stock clients obey the trailer, others read the detail.
+    # The same delay in both places: gRPC libraries obey the trailer, others read the detail.
     assert int(trailers["grpc-retry-pushback-ms"]) == found["RetryInfo"].retry_delay.ToMilliseconds() > 0
 
 
@@ -157,7 +157,7 @@ def an_exception_within_a_stream(client):
     except grpc.RpcError as error:
         assert error.code() is grpc.StatusCode.UNAVAILABLE and len(received) == 3
         assert details(error)["ErrorInfo"].metadata["phase"] == "stream"
-    # Response headers were sent, so no stock client may retry the call.
+    # Response headers were sent, so no gRPC library may retry the call.
     assert len(client.gateway.wait_for_calls("fault.service-unavailable.after.3", 1)) == 1
 
 
@@ -191,7 +191,7 @@ def cancellation(client):
 
 
 @check
-def stock_retries_wait_for_the_pushback(client):
+def retries_of_the_library_wait_for_the_pushback(client):
     # The gateway sends three requests for the first attempt of the client, and one for each retry of the client.
     model = "fault.flaky.3.service-unavailable"
     response, call = client.retrying.Converse.with_call(converse(model), timeout=30)
@@ -201,7 +201,7 @@ def stock_retries_wait_for_the_pushback(client):
 
 
 @check
-def stock_retries_work_for_streams_too(client):
+def retries_of_the_library_work_for_streams_too(client):
     # This works because the gateway sends no headers before Bedrock's first event.
     model = "fault.flaky.4.service-unavailable"
     _, stop_reason, _ = collect(client.retrying.ConverseStream(converse_stream(model), timeout=30))
@@ -211,7 +211,7 @@ def stock_retries_work_for_streams_too(client):
 
 
 @check
-def stock_retries_stop_at_a_negative_pushback(client):
+def retries_of_the_library_stop_at_a_negative_pushback(client):
     # RESOURCE_EXHAUSTED is in the policy, but the pushback forbids a retry.
     model = "fault.throttling-daily"
     error = failure(lambda: client.retrying.Converse(converse(model), timeout=10))
@@ -230,7 +230,7 @@ def job(model, **fields):
 
 
 @check
-def stock_retries_do_not_start_a_second_job(client):
+def retries_of_the_library_do_not_start_a_second_job(client):
     # The gateway generates a token for each call, so a retry of the library could start another job.
     error = failure(lambda: client.retrying.StartAsyncInvoke(job("fault.service-unavailable"), timeout=30))
     assert error.code() is grpc.StatusCode.UNAVAILABLE

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Uses client/service-config.json with stock Python gRPC and a simulator that fails.
+"""Uses client/service-config.json with unmodified Python gRPC and a simulator that fails.
 
     python tests/clients/service_config.py
 

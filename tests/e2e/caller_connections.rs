@@ -11,7 +11,7 @@ use tonic::Code;
 
 use crate::fixture::*;
 
-/// Maximum time for anything that must end. Far above all timeouts here.
+/// Maximum time to wait for the end of a call or connection. Far above all timeouts in these tests.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 async fn socket(gateway: &Gateway) -> TcpStream {

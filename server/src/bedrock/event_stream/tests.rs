@@ -24,10 +24,10 @@ fn event(payload: &[u8]) -> Vec<u8> {
 }
 
 /// The headers with a text value and the payload of each frame, and the state of the stream after the last chunk.
-type Read = (Vec<(Vec<(String, String)>, Vec<u8>)>, End);
+type Read = (Vec<(Vec<(String, String)>, Vec<u8>)>, EndState);
 
 #[derive(Debug, PartialEq)]
-enum End {
+enum EndState {
     BetweenFrames,
     WithinFrame,
     Error,
@@ -40,7 +40,7 @@ fn read(chunks: &[&[u8]]) -> Read {
         loop {
             match reader.next() {
                 Ok(None) => break,
-                Err(_) => return (frames, End::Error),
+                Err(_) => return (frames, EndState::Error),
                 Ok(Some(frame)) => {
                     let mut headers = &frame.bytes[PRELUDE..frame.payload];
                     let mut texts = Vec::new();
@@ -57,7 +57,7 @@ fn read(chunks: &[&[u8]]) -> Read {
             }
         }
     }
-    (frames, if reader.is_between_frames() { End::BetweenFrames } else { End::WithinFrame })
+    (frames, if reader.is_between_frames() { EndState::BetweenFrames } else { EndState::WithinFrame })
 }
 
 fn oracle(bytes: &[u8]) -> Read {
@@ -65,9 +65,9 @@ fn oracle(bytes: &[u8]) -> Read {
     loop {
         let before = buffer.len();
         match decoder.decode_frame(&mut buffer) {
-            Err(_) => return (frames, End::Error),
-            Ok(DecodedFrame::Incomplete) if before == 0 => return (frames, End::BetweenFrames),
-            Ok(DecodedFrame::Incomplete) => return (frames, End::WithinFrame),
+            Err(_) => return (frames, EndState::Error),
+            Ok(DecodedFrame::Incomplete) if before == 0 => return (frames, EndState::BetweenFrames),
+            Ok(DecodedFrame::Incomplete) => return (frames, EndState::WithinFrame),
             Ok(DecodedFrame::Complete(message)) => {
                 let text = |header: &Header| {
                     let value = header.value().as_string().ok()?;
@@ -83,14 +83,14 @@ fn oracle(bytes: &[u8]) -> Read {
 fn a_frame_cut_at_every_byte_is_read_whole() {
     let stream = [event(b"{\"a\":1}"), event(b"")].concat();
     let whole = read(&[&stream]);
-    assert_eq!((whole.0.len(), &whole.1), (2, &End::BetweenFrames));
+    assert_eq!((whole.0.len(), &whole.1), (2, &EndState::BetweenFrames));
     for cut in 0..=stream.len() {
         assert_eq!(read(&[&stream[..cut], &stream[cut..]]), whole, "cut at {cut}");
     }
     let bytes: Vec<&[u8]> = stream.chunks(1).collect();
     assert_eq!(read(&bytes), whole);
-    assert_eq!(read(&[&stream[..stream.len() - 1]]).1, End::WithinFrame);
-    assert_eq!(read(&[]).1, End::BetweenFrames);
+    assert_eq!(read(&[&stream[..stream.len() - 1]]).1, EndState::WithinFrame);
+    assert_eq!(read(&[]).1, EndState::BetweenFrames);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn every_flipped_bit_is_an_error_or_an_incomplete_frame() {
     for bit in 0..stream.len() * 8 {
         let mut flipped = stream.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(read(&[&flipped]), (vec![], End::Error), "bit {bit}");
+        assert_eq!(read(&[&flipped]), (vec![], EndState::Error), "bit {bit}");
     }
 }
 
@@ -195,7 +195,7 @@ proptest! {
         let (read, oracle) = (read(&chunks), oracle(stream));
         prop_assert_eq!(&read.0, &oracle.0);
         // The oracle looks at the headers' length only once the frame is there.
-        let is_earlier = read.1 == End::Error && oracle.1 == End::WithinFrame;
+        let is_earlier = read.1 == EndState::Error && oracle.1 == EndState::WithinFrame;
         prop_assert!(read.1 == oracle.1 || is_earlier, "{:?} instead of {:?}", read.1, oracle.1);
     }
 
