@@ -4,6 +4,7 @@
 //! deadline, `rpc` writes the JSON body, `call` runs attempts, `bedrock` sends them, `error` makes the status of a failure, and
 //! `telemetry` writes the log line and the spans. ARCHITECTURE.md describes it in detail.
 
+mod admin;
 mod admission;
 mod arn;
 mod bedrock;

@@ -7,6 +7,7 @@ mod support;
 
 mod fixture;
 
+mod admin;
 mod async_jobs;
 mod bidirectional;
 mod bidirectional_cancellation;

@@ -199,6 +199,67 @@ async fn certificates_keys_and_issuers_rotate_under_load_without_a_failed_call()
     }
 }
 
+/// A new API key, and the identity of its caller.
+fn api_key(number: u64) -> (String, String) {
+    let key = format!("bgk_{number:016x}_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key.as_bytes());
+    let hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    (key, format!("key:{number:016x}:{hash}"))
+}
+
+#[tokio::test]
+async fn api_keys_rotate_under_load_without_a_failed_call() {
+    let keys: Vec<_> = (0..4).map(api_key).collect();
+    let configuration = |identities: &[&str]| format!("callers: {{ web: {{ identity: {identities:?} }} }}\n");
+    let running = Running::start(&configuration(&[&keys[0].1]), |_| ()).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let calls: Arc<[AtomicUsize; 4]> = Arc::default();
+    let (current, channel) = (tokio::sync::watch::channel(keys[0].0.clone()).0, running.gateway.channel().await);
+    let call = |channel: tonic::transport::Channel, key: String| async move {
+        let mut request = Request::new(converse("demo.model", "Hi"));
+        request.metadata_mut().insert("x-api-key", key.parse().unwrap());
+        Client::new(channel).converse(request).await
+    };
+    let load: Vec<_> = (0..4)
+        .map(|task| {
+            let (stop, calls, channel) = (Arc::clone(&stop), Arc::clone(&calls), channel.clone());
+            let (current, call) = (current.subscribe(), call);
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let key = current.borrow().clone();
+                    call(channel.clone(), key).await.unwrap();
+                    calls[task].fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let mut generation = 1;
+    for pair in keys.windows(2) {
+        let [(old, old_identity), (new, new_identity)] = pair else { unreachable!() };
+        // As docs/callers.md says: both keys, the callers change, the new key alone.
+        running.replace(&configuration(&[old_identity, new_identity]));
+        generation += 1;
+        running.wait_for_generation(generation).await;
+        current.send_replace(new.clone());
+        // The first call that ends may have started with the old key.
+        for calls in calls.iter() {
+            let before = calls.load(Ordering::Relaxed);
+            while calls.load(Ordering::Relaxed) < before + 2 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        }
+        running.replace(&configuration(&[new_identity]));
+        generation += 1;
+        running.wait_for_generation(generation).await;
+        let status = call(channel.clone(), old.clone()).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unauthenticated);
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in load {
+        task.await.unwrap();
+    }
+}
+
 /// The number of reloads. The default is for everyday; 10,000 take some minutes.
 fn reloads() -> u64 {
     std::env::var("BEDROCK_GRPC_TEST_RELOADS").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
@@ -206,16 +267,11 @@ fn reloads() -> u64 {
 
 #[tokio::test]
 async fn many_reloads_under_load_lose_no_call_and_leak_nothing() {
-    let key = "bgk_0123456789abcdef_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    let hash: String = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key.as_bytes())
-        .as_ref()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let (key, identity) = api_key(1);
     let configuration = |n: u64| {
         format!(
             "models: {{ chat: {{ targets: [{{ model: demo.model }}], max_tokens: {{ default: {} }} }} }}\ncallers:\n  web: {{ identity: \
-             ['key:0123456789abcdef:{hash}'] }}\nauthentication: {{ jwt: {{ t: {{ issuer: 'https://issuer.test', audience: \
+             ['{identity}'] }}\nauthentication: {{ jwt: {{ t: {{ issuer: 'https://issuer.test', audience: \
              [bedrock-grpc], jwks: keys.json }} }} }}\n",
             n % 1000 + 1
         )
@@ -229,6 +285,7 @@ async fn many_reloads_under_load_lose_no_call_and_leak_nothing() {
     let load: Vec<_> = (0..4)
         .map(|_| {
             let (stop, calls, channel) = (Arc::clone(&stop), Arc::clone(&calls), channel.clone());
+            let key = key.clone();
             tokio::spawn(async move {
                 let mut client = Client::new(channel);
                 while !stop.load(Ordering::Relaxed) {

@@ -53,6 +53,13 @@ pub(crate) struct IdentitySettings {
     pub(crate) session_name: Option<String>,
 }
 
+impl IdentitySettings {
+    /// The name of the identity, for the log: the role, else the profile, else `default`.
+    pub(crate) fn name(&self) -> &str {
+        self.role.as_deref().or(self.profile.as_deref()).unwrap_or("default")
+    }
+}
+
 /// A successful response of Bedrock. Its body has not been read yet.
 pub(crate) struct UpstreamResponse {
     /// The response's headers.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::admin::ConfigurationStatus;
 use crate::bedrock::Upstream;
 use crate::callers::KeySourceError;
 use crate::config::{Loaded, Mistakes, Settings, SettingsOptions, load};
@@ -42,7 +43,7 @@ pub(super) struct Reloader {
     tls: Option<ServerTls>,
     upstream: Arc<Upstream>,
     files: Vec<(PathBuf, Option<FileState>)>,
-    generation: u64,
+    status: ConfigurationStatus,
 }
 
 /// What changes when a file is replaced or written.
@@ -62,11 +63,13 @@ impl Reloader {
         policy: PolicyHandle,
         tls: Option<ServerTls>,
         upstream: Arc<Upstream>,
+        status: ConfigurationStatus,
     ) -> Self {
-        set_configuration_generation(1);
-        tracing::info!(generation = 1, hash = loaded.hash, "configuration");
+        let generation = status.generation();
+        set_configuration_generation(generation);
+        tracing::info!(generation, hash = loaded.hash, "configuration");
         let mut reloader =
-            Self { options, started_with: loaded.settings, policy, tls, upstream, files: Vec::new(), generation: 1 };
+            Self { options, started_with: loaded.settings, policy, tls, upstream, files: Vec::new(), status };
         reloader.files = reloader.states(&reloader.started_with);
         reloader
     }
@@ -102,33 +105,37 @@ impl Reloader {
     /// Loads the configuration and applies it. With a mistake anywhere, everything stays as it is.
     pub(super) async fn reload(&mut self) {
         match self.try_reload().await {
-            Ok(hash) => {
-                self.generation += 1;
-                set_configuration_generation(self.generation);
+            Ok((hash, generation)) => {
+                set_configuration_generation(generation);
                 count_reload(true);
-                tracing::info!(generation = self.generation, hash, "the configuration was reloaded");
+                tracing::info!(generation, hash, "the configuration was reloaded");
             }
             Err(error) => {
                 count_reload(false);
-                let generation = self.generation;
+                self.status.record_rejected(error.to_string());
+                let generation = self.status.generation();
                 tracing::error!(generation, "the configuration was not reloaded, the old one applies: {error}");
             }
         }
     }
 
-    async fn try_reload(&mut self) -> Result<String, ReloadError> {
+    /// Returns the hash and the generation of the new configuration.
+    async fn try_reload(&mut self) -> Result<(String, u64), ReloadError> {
         let options = self.options.clone();
-        let Loaded { settings, hash, .. } = tokio::task::spawn_blocking(move || load(&options)).await??;
+        let loaded = tokio::task::spawn_blocking(move || load(&options)).await??;
+        let settings = &loaded.settings;
         let policy = settings.policy(&self.upstream, Some(&self.policy.load()))?;
         if let (Some(tls), Some(options)) = (&self.tls, settings.tls_options()) {
             tls.reload(&options)?;
         }
         self.policy.replace(policy);
-        for key in settings.keys_that_need_a_restart(&self.started_with) {
+        let keys_that_need_a_restart = settings.keys_that_need_a_restart(&self.started_with);
+        for key in &keys_that_need_a_restart {
             tracing::warn!(key, "the new value applies after a restart");
         }
-        self.files = self.states(&settings);
-        Ok(hash)
+        self.files = self.states(settings);
+        let generation = self.status.record_applied(&loaded, keys_that_need_a_restart);
+        Ok((loaded.hash, generation))
     }
 
     /// The files of the settings, with their present states.

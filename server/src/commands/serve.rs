@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::reload::Reloader;
 use super::supervisor::{notify_stopping, supervise};
+use crate::admin::{AdminError, AdminServer, ConfigurationStatus, ReadinessSources};
 use crate::admission::{AdmissionSettings, OverloadSettings, default_byte_budget};
 use crate::bedrock::{ConnectionOptions, ConnectorError, Settings as UpstreamSettings, Upstream};
 use crate::call::{CallSettings, Timeouts};
@@ -43,6 +44,9 @@ pub(super) enum ServeError {
     /// The gateway could not start, or it failed.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// The port for operators could not start.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The exporters could not start.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -64,7 +68,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let loaded = load(&options)?;
     raise_descriptor_limit();
     let exporters = Exporters::start()?;
-    let Settings { server, limits, aws, .. } = loaded.settings.clone();
+    let Settings { server, admin, limits, aws, .. } = loaded.settings.clone();
     let tls = loaded.settings.tls_options().as_ref().map(ServerTls::load).transpose()?;
     warn_if_exposed(&loaded.settings);
     bedrock_grpc_schema::codec::run_large_work_in(run_large_work);
@@ -81,7 +85,15 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let grace = server.grace.0;
     let settings = GatewaySettings { tls: tls.clone(), ..gateway_settings(server, &limits) };
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream), policy.clone()).await?;
-    let reloader = Reloader::new(options, loaded, policy, tls, Arc::clone(&upstream));
+    let status = ConfigurationStatus::new(&loaded);
+    let sources =
+        ReadinessSources { upstream: Arc::clone(&upstream), policy: policy.clone(), draining: gateway.draining() };
+    // It serves until this function returns, so that it reports the shutdown too.
+    let _admin = match &admin.listen {
+        Some(address) => Some(AdminServer::start(address, status.clone(), sources).await?),
+        None => None,
+    };
+    let reloader = Reloader::new(options, loaded, policy, tls, Arc::clone(&upstream), status);
     // The gateway serves already. When this line is written, the gateway is also ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
     tracing::info!(address = gateway.address(), addresses = gateway.addresses().join(","), "serving");

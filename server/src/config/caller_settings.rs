@@ -130,6 +130,18 @@ pub(crate) struct GuardrailSettings {
     pub(crate) id: String,
     /// Its version: a number, or `DRAFT`.
     pub(crate) version: String,
+    /// How it applies: every request has it, and a request that names another one is rejected.
+    #[serde(default)]
+    pub(crate) mode: GuardrailMode,
+}
+
+/// How a guardrail of the configuration applies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GuardrailMode {
+    /// Every request has it, and a request that names another one is rejected.
+    #[default]
+    Required,
 }
 
 /// How callers prove who they are.

@@ -22,7 +22,7 @@ pub(crate) use load::{Loaded, load};
 pub(crate) use mistake::Mistakes;
 pub(crate) use schema::schema_text;
 pub(crate) use settings::*;
-pub(crate) use show::show;
+pub(crate) use show::{show, show_json};
 
 /// The commented example. A test loads it.
 pub(crate) const EXAMPLE: &str = include_str!("example.yaml");

@@ -62,6 +62,7 @@ impl Settings {
             let has_tls = settings.server.tls.take().is_some();
             let sections = [
                 ("server", serde_json::to_value(&settings.server)),
+                ("admin", serde_json::to_value(&settings.admin)),
                 ("limits", serde_json::to_value(&settings.limits)),
                 ("aws", serde_json::to_value(&settings.aws)),
             ];

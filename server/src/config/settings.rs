@@ -25,6 +25,8 @@ const fn seconds(seconds: u64) -> PositiveInterval {
 pub(crate) struct Settings {
     /// Where callers connect, and what the gateway serves.
     pub(crate) server: ServerSettings,
+    /// The port for operators.
+    pub(crate) admin: AdminSettings,
     /// Limits of the process.
     pub(crate) limits: LimitSettings,
     /// The way to Bedrock.
@@ -43,6 +45,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             server: ServerSettings::default(),
+            admin: AdminSettings::default(),
             limits: LimitSettings::default(),
             aws: AwsSettings::default(),
             models: BTreeMap::new(),
@@ -189,6 +192,16 @@ pub(crate) enum TlsVersion {
     /// TLS 1.3.
     #[serde(rename = "1.3")]
     V1_3,
+}
+
+/// The port for operators.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AdminSettings {
+    /// The address of the port for operators: host:port (port 0 takes a free one), or the path of a Unix socket. It serves
+    /// `/livez`, `/readyz` and `/config` over HTTP without authentication. [default: no port]
+    #[schemars(extend("x-flag" = "admin-listen", "x-value" = "ADDRESS", "format" = "own-address"))]
+    pub(crate) listen: Option<ListenAddress>,
 }
 
 /// Limits of the process.

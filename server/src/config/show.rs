@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::load::Loaded;
+use super::settings::Settings;
 
 /// The settings as YAML. A comment behind each value names its origin. Passwords in URLs are replaced.
 pub(crate) fn show(loaded: &Loaded) -> String {
@@ -12,6 +13,25 @@ pub(crate) fn show(loaded: &Loaded) -> String {
     let json = serde_json::to_value(&loaded.settings).unwrap_or_default();
     write_value(&mut text, loaded, &json, &mut Vec::new());
     text
+}
+
+/// The settings as JSON. Passwords in URLs are replaced, and keys without a value are left out.
+pub(crate) fn show_json(settings: &Settings) -> Json {
+    let mut json = serde_json::to_value(settings).unwrap_or_default();
+    redact(&mut json);
+    json
+}
+
+fn redact(json: &mut Json) {
+    match json {
+        Json::String(text) => *text = redact_url(text),
+        Json::Array(items) => items.iter_mut().for_each(redact),
+        Json::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(redact);
+        }
+        _ => {}
+    }
 }
 
 fn write_value(text: &mut String, loaded: &Loaded, json: &Json, path: &mut Vec<String>) {

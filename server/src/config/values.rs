@@ -25,6 +25,8 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "positive-duration" => humantime::parse_duration(text).is_ok_and(|duration| !duration.is_zero()),
         "bytes" => text.parse::<ByteSize>().is_ok(),
         "address" => return text.parse::<ListenAddress>().map(drop).map_err(|error| error.to_string()),
+        // The socket that systemd passes is for callers.
+        "own-address" => text.parse::<ListenAddress>().is_ok_and(|address| address != ListenAddress::Systemd),
         "origin" => return text.parse::<AllowedOrigin>().map(drop).map_err(|error| error.to_string()),
         "region" => is_region(text),
         "endpoint" => is_url(text, &["http", "https"]),
@@ -49,6 +51,7 @@ pub(super) fn describe_format(format: &str) -> &'static str {
         "positive-duration" => "a time above zero, such as `500ms`, `30s` or `5m`",
         "bytes" => "a size such as `512MiB`",
         "address" => "host:port, the path of a Unix socket, or `systemd`",
+        "own-address" => "host:port, or the path of a Unix socket",
         "origin" => "an origin such as `https://app.example.com`, or `*`",
         "region" => "an AWS Region such as `us-east-1`",
         "endpoint" => "a URL such as `https://host`",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 
 use super::address::ListenAddress;
@@ -134,6 +135,12 @@ impl Gateway {
     #[must_use]
     pub(crate) fn addresses(&self) -> &[String] {
         &self.addresses
+    }
+
+    /// Cancelled when the shutdown starts.
+    #[must_use]
+    pub(crate) fn draining(&self) -> CancellationToken {
+        self.shutdown.draining.clone()
     }
 
     /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, running calls may finish during the grace

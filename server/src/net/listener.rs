@@ -9,11 +9,11 @@ use super::address::ListenAddress;
 use super::unix_socket::{self, SocketFile};
 
 /// A bound socket.
-pub(super) enum Listener {
+pub(crate) enum Listener {
     /// TCP.
     Tcp(TcpListener),
-    /// A Unix socket and its file. systemd owns the file of a socket that it has bound.
-    Unix(UnixListener, #[expect(dead_code, reason = "removes the file on drop")] Option<SocketFile>),
+    /// A Unix socket and its file, which is removed when it is dropped. systemd owns the file of a socket that it has bound.
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 impl Listener {
@@ -21,7 +21,7 @@ impl Listener {
     ///
     /// # Errors
     /// The error of the operating system.
-    pub(super) async fn bind(address: &ListenAddress) -> std::io::Result<Self> {
+    pub(crate) async fn bind(address: &ListenAddress) -> std::io::Result<Self> {
         match address {
             ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             ListenAddress::Unix(path) => {
@@ -52,7 +52,7 @@ impl Listener {
 
     /// The address: `127.0.0.1:50051`, or the path of the socket.
     #[must_use]
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(|a| a.to_string()).unwrap_or_default(),
             Self::Unix(listener, _) => listener

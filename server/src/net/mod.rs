@@ -27,6 +27,7 @@ pub(crate) use connection_limits::ConnectionLimits;
 pub(crate) use descriptor_limit::raise_descriptor_limit;
 pub(crate) use gateway::{Gateway, GatewayError, GatewaySettings};
 pub(crate) use grpc_web::WebSettings;
+pub(crate) use listener::Listener;
 pub(crate) use origin::AllowedOrigin;
 pub(crate) use services::ServiceSettings;
 pub(crate) use signals::stop_signal;

@@ -14,7 +14,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The file of a bound socket. It is removed on drop, unless the path has another file by then: a new instance may have bound the
 /// path.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     inode: Inode,
 }

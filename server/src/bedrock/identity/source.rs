@@ -48,9 +48,7 @@ impl AwsConfigSource {
 
 impl CredentialSource for AwsConfigSource {
     fn name(&self) -> String {
-        let IdentitySettings { profile, role, .. } = &self.settings.identity;
-        let name = role.as_ref().or(profile.as_ref());
-        name.map_or_else(|| "default".to_owned(), Clone::clone)
+        self.settings.identity.name().to_owned()
     }
 
     /// Creates a new chain for each load, because a chain reads the profile files only once.

@@ -84,6 +84,8 @@ pub(super) const BROKEN: &[&str] = &[
     "callers:\n  a: { identity: [\"uid:0\"] }\n  b: { identity: [\"uid:0\"] }\n",
     "callers:\n  web: { identity: [\"uid:0\"], concurrency: 5 }\n",
     "callers:\n  web: { identity: [\"uid:0\"], guardrail: { id: gr1 } }\n",
+    "callers:\n  web: { identity: [\"uid:0\"], guardrail: { id: gr1, version: DRAFT, mode: optional } }\n",
+    "admin: { listen: systemd }\n",
     "aws: { regions: [us-east-1] }\ncallers:\n  web: { identity: [\"uid:0\"], regions: [eu-west-1] }\n",
     // Authentication.
     "authentication:\n  jwt: { a: { issuer: x, audience: [y], jwks: http://z } }\n",
