@@ -112,3 +112,33 @@ async fn model_is_called_with_its_role_or_profile_and_a_failing_role_concerns_no
     let good = requests.iter().find(|text| text.contains("role%2Fgood")).unwrap();
     assert!(good.contains("ExternalId=ext") && good.contains("RoleSessionName=team"), "{good}");
 }
+
+#[tokio::test]
+async fn role_with_a_caller_tag_is_assumed_for_each_caller_that_can_use_the_model() {
+    let (simulator, sts) = (simulator().await, Sts::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    std::fs::write(
+        &file,
+        "models: { chat: { targets: [{ model: demo.model, role: 'arn:aws:iam::123456789012:role/good', caller_tag: team }] } }\n\
+         callers:\n  search: { identity: ['spiffe://t/search'] }\n  batch: { identity: ['spiffe://t/batch'] }\n  \
+         other: { identity: ['spiffe://t/other'], models: [embed] }\n\
+         authentication: { trusted_proxies: ['127.0.0.1'] }\n",
+    )
+    .unwrap();
+    let builder = Gateway::builder(&simulator).env("AWS_ENDPOINT_URL_STS", &sts.endpoint);
+    let gateway = builder.arg("--config").arg(file.to_str().unwrap()).start().await;
+    for caller in ["search", "batch"] {
+        let mut request = tonic::Request::new(converse("chat", "Hi"));
+        let header = format!("URI=spiffe://t/{caller}");
+        request.metadata_mut().insert("x-forwarded-client-cert", header.parse().unwrap());
+        gateway.client().await.converse(request).await.unwrap();
+        let headers = simulator.requests().last().unwrap().headers.clone();
+        assert!(headers["authorization"].to_str().unwrap().contains("Credential=AKIDROLE/"), "{caller}");
+    }
+    let requests = sts.requests.lock().unwrap();
+    for (caller, count) in [("search", 1), ("batch", 1), ("other", 0), ("anonymous", 0)] {
+        let tag = format!("Tags.member.1.Key=team&Tags.member.1.Value={caller}");
+        assert_eq!(requests.iter().filter(|text| text.contains(&tag)).count(), count, "{caller}: {requests:?}");
+    }
+}

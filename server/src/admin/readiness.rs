@@ -39,7 +39,7 @@ impl ReadinessSources {
         let policy = self.policy.load();
         let identities = policy.identities.iter();
         let mut problems: Vec<_> = identities
-            .filter_map(|(identity, upstream)| problem_of(identity.name(), *upstream.readiness().borrow()))
+            .filter_map(|(identity, upstream)| problem_of(&identity.name(), *upstream.readiness().borrow()))
             .collect();
         problems.sort();
         problems

@@ -51,12 +51,28 @@ pub(crate) struct IdentitySettings {
     pub(crate) external_id: Option<String>,
     /// The name of the role's session, which CloudTrail shows.
     pub(crate) session_name: Option<String>,
+    /// The tag of the role's session.
+    pub(crate) session_tag: Option<SessionTag>,
+}
+
+/// A tag of a role's session. <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SessionTag {
+    /// The tag's key.
+    pub(crate) key: String,
+    /// The name of the caller for whom the role is assumed.
+    pub(crate) caller: String,
 }
 
 impl IdentitySettings {
-    /// The name of the identity, for the log: the role, else the profile, else `default`.
-    pub(crate) fn name(&self) -> &str {
-        self.role.as_deref().or(self.profile.as_deref()).unwrap_or("default")
+    /// The name of the identity, for the log: the role, else the profile, else `default`. A session of its own has the caller's
+    /// name too.
+    pub(crate) fn name(&self) -> String {
+        let name = self.role.as_deref().or(self.profile.as_deref()).unwrap_or("default");
+        match &self.session_tag {
+            Some(tag) => format!("{name} for the caller {}", tag.caller),
+            None => name.to_owned(),
+        }
     }
 }
 

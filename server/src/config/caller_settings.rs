@@ -78,6 +78,11 @@ pub(crate) struct TargetSettings {
     #[serde(default)]
     #[schemars(extend("format" = "session"))]
     pub(crate) session_name: Option<String>,
+    /// The key of a session tag that gets the caller's name, for IAM policies and cost allocation. The role is then assumed for
+    /// each caller, which needs the IAM right `sts:TagSession`. [default: no tag]
+    #[serde(default)]
+    #[schemars(extend("format" = "tag-key"))]
+    pub(crate) caller_tag: Option<String>,
 }
 
 /// The `maxTokens` of Converse and ConverseStream. Bedrock reserves it from the quota when a call starts, so a request without

@@ -1,6 +1,7 @@
 //! From settings to the rules and options of the running gateway.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use super::settings::{ClientCertificates, Settings, TlsSettings, TlsVersion};
 use super::values::Region;
 use crate::bedrock::{IdentitySettings, Upstream};
 use crate::callers::{
-    AuthenticationOptions, Authenticator, Caller, IdentityPattern, IssuerSettings, KeySourceError, RequiredGuardrail,
+    ANONYMOUS, AuthenticationOptions, Authenticator, Caller, IdentityPattern, IssuerSettings, KeySourceError,
+    RequiredGuardrail,
 };
 use crate::net::TlsOptions;
 use crate::routing::{ConverseDefaults, ModelRoute, Policy, TokenLimits};
@@ -32,12 +34,10 @@ impl Settings {
         let models: BTreeMap<_, _> =
             self.models.iter().filter_map(|(name, model)| Some((name.clone(), to_route(model)?))).collect();
         let mut identities = HashMap::new();
-        for route in models.values().filter(|route| route.identity != IdentitySettings::default()) {
-            let known = previous.and_then(|previous| previous.identities.get(&route.identity)).cloned();
-            let identity = &route.identity;
-            identities
-                .entry(identity.clone())
-                .or_insert_with(|| known.unwrap_or_else(|| Arc::new(upstream.with_identity(identity.clone()))));
+        for identity in self.identities(&models) {
+            let known = previous.and_then(|previous| previous.identities.get(&identity)).cloned();
+            let make = || known.unwrap_or_else(|| Arc::new(upstream.with_identity(identity.clone())));
+            identities.entry(identity.clone()).or_insert_with(make);
         }
         Ok(Policy {
             authenticator: Authenticator::new(options, previous.map(|policy| &policy.authenticator))?,
@@ -47,6 +47,20 @@ impl Settings {
             regions: to_names(&self.aws.regions),
             request_metadata: authentication.request_metadata.clone(),
         })
+    }
+
+    /// The AWS identities that `models` need besides the gateway's own, for the callers that can use them.
+    fn identities(&self, models: &BTreeMap<String, Arc<ModelRoute>>) -> HashSet<IdentitySettings> {
+        let mut identities = HashSet::new();
+        for (name, route) in models {
+            let callers =
+                self.callers.iter().filter(|(_, caller)| caller.models.iter().any(|model| model.matches(name)));
+            let callers = callers.map(|(caller, _)| caller.as_str());
+            let anonymous = self.callers.is_empty().then_some(ANONYMOUS);
+            identities
+                .extend(callers.chain(anonymous).filter_map(|caller| route.identity_for(caller)).map(Cow::into_owned));
+        }
+        identities
     }
 
     /// The options of TLS, if it is configured.
@@ -130,7 +144,9 @@ fn to_route(settings: &ModelSettings) -> Option<Arc<ModelRoute>> {
         role: target.role.clone(),
         external_id: target.external_id.clone(),
         session_name: target.session_name.clone(),
+        session_tag: None,
     };
+    let caller_tag = target.caller_tag.clone();
     let (inference, cache) = (&settings.inference, settings.prompt_cache);
     let defaults = ConverseDefaults {
         temperature: inference.temperature,
@@ -140,7 +156,7 @@ fn to_route(settings: &ModelSettings) -> Option<Arc<ModelRoute>> {
         cache_tools: cache.tools,
         cache_system: cache.system,
     };
-    Some(Arc::new(ModelRoute { model: target.model.clone(), region, identity, max_tokens, defaults }))
+    Some(Arc::new(ModelRoute { model: target.model.clone(), region, identity, caller_tag, max_tokens, defaults }))
 }
 
 fn to_tls_options(settings: &TlsSettings) -> TlsOptions {

@@ -92,7 +92,11 @@ fn check_model(name: &str, model: &ModelSettings, settings: &Settings, broken: &
         broken.push((key(&["targets", "1"]), "a name has one target in this version".to_owned()));
     }
     for (index, target) in model.targets.iter().enumerate() {
-        let needs_role = [("external_id", &target.external_id), ("session_name", &target.session_name)];
+        let needs_role = [
+            ("external_id", &target.external_id),
+            ("session_name", &target.session_name),
+            ("caller_tag", &target.caller_tag),
+        ];
         for (name, _) in needs_role.iter().filter(|(_, value)| value.is_some() && target.role.is_none()) {
             broken.push((key(&["targets", &index.to_string(), name]), "needs `role`".to_owned()));
         }

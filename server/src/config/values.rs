@@ -37,6 +37,11 @@ pub(super) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "session" => {
             (2..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
         }
+        // https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html
+        "tag-key" => {
+            let fits = |b: u8| b.is_ascii_alphanumeric() || b"_.:/=+-@".contains(&b);
+            (1..=128).contains(&text.len()) && text.bytes().all(fits) && !text.to_lowercase().starts_with("aws:")
+        }
         "identity" => return text.parse::<IdentityPattern>().map(drop).map_err(|error| error.to_string()),
         "peer" => return text.parse::<TrustedPeer>().map(drop).map_err(|error| error.to_string()),
         _ => true,
@@ -59,6 +64,7 @@ pub(super) fn describe_format(format: &str) -> &'static str {
         "keys" => "an https URL or the path of a file",
         "role" => "the ARN of an IAM role",
         "session" => "2 to 64 letters, digits or any of _ + = , . @ -",
+        "tag-key" => "1 to 128 letters, digits or any of _ . : / = + - @, and no `aws:` at the start",
         "identity" => {
             "`spiffe://...`, `dns:NAME`, `jwt:SUBJECT`, `key:PUBLIC:HASH` (from `bedrock-grpc key new`) or `uid:NUMBER`"
         }

@@ -46,8 +46,13 @@ impl Bedrock {
             None => None,
         };
         let subject = route.as_ref().map_or(subject, |route| subject.with_model(&route.model));
-        let identity = route.as_ref().and_then(|route| policy.identities.get(&route.identity));
-        let upstream = identity.unwrap_or(&self.upstream);
+        let upstream = match route.as_ref().and_then(|route| route.identity_for(&caller.name)) {
+            // Each identity was made with the rules. The gateway's own must not take the place of another one.
+            Some(identity) => policy.identities.get(&*identity).ok_or_else(|| {
+                Failure::NoCredentials(format!("the AWS identity {} is not in the rules", identity.name()))
+            })?,
+            None => &self.upstream,
+        };
         let target = match route.as_ref().and_then(|route| route.region.as_deref()) {
             Some(region) => upstream.target_in(subject, region),
             None => upstream.target(subject)?,

@@ -1,12 +1,13 @@
 //! The rules of a gateway: who may call, which model names there are, which Regions are allowed. A reload of the configuration
 //! replaces all of them at once, and a running call keeps those that it started with.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::bedrock::{IdentitySettings, Upstream};
+use crate::bedrock::{IdentitySettings, SessionTag, Upstream};
 use crate::callers::{Authenticator, Caller};
 use crate::error::Failure;
 
@@ -19,10 +20,23 @@ pub(crate) struct ModelRoute {
     pub(crate) region: Option<String>,
     /// The AWS identity that calls the model.
     pub(crate) identity: IdentitySettings,
+    /// The key of the session tag that gets the caller's name. With it each caller has an identity of its own.
+    pub(crate) caller_tag: Option<String>,
     /// The `maxTokens` of Converse and ConverseStream.
     pub(crate) max_tokens: TokenLimits,
     /// What is added to Converse and ConverseStream where the caller has set nothing.
     pub(crate) defaults: ConverseDefaults,
+}
+
+impl ModelRoute {
+    /// The AWS identity that calls the model for a caller. `None` is the gateway's own.
+    pub(crate) fn identity_for(&self, caller: &str) -> Option<Cow<'_, IdentitySettings>> {
+        let Some(key) = &self.caller_tag else {
+            return (self.identity != IdentitySettings::default()).then_some(Cow::Borrowed(&self.identity));
+        };
+        let tag = SessionTag { key: key.clone(), caller: caller.to_owned() };
+        Some(Cow::Owned(IdentitySettings { session_tag: Some(tag), ..self.identity.clone() }))
+    }
 }
 
 /// Defaults of Converse and ConverseStream.

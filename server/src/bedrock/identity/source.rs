@@ -48,7 +48,7 @@ impl AwsConfigSource {
 
 impl CredentialSource for AwsConfigSource {
     fn name(&self) -> String {
-        self.settings.identity.name().to_owned()
+        self.settings.identity.name()
     }
 
     /// Creates a new chain for each load, because a chain reads the profile files only once.
@@ -57,7 +57,7 @@ impl CredentialSource for AwsConfigSource {
             let credentials = aws_credential_types::Credentials::new(id, secret, None, None, "static");
             return with_signer(credentials);
         }
-        let IdentitySettings { profile, role, external_id, session_name } = &self.settings.identity;
+        let IdentitySettings { profile, role, external_id, session_name, session_tag } = &self.settings.identity;
         let is_default = profile.is_none() && role.is_none();
         if let Some(key) = std::env::var(API_KEY).ok().filter(|key| is_default && !key.is_empty()) {
             let value = HeaderValue::try_from(format!("Bearer {}", key.trim()));
@@ -89,6 +89,9 @@ impl CredentialSource for AwsConfigSource {
                 let mut builder = AssumeRoleProvider::builder(role).configure(&config).session_name(name);
                 if let Some(external_id) = external_id {
                     builder = builder.external_id(external_id);
+                }
+                if let Some(tag) = session_tag {
+                    builder = builder.tags([(tag.key.as_str(), tag.caller.as_str())]);
                 }
                 builder.build_from_provider(provider).await.provide_credentials().await
             }

@@ -70,6 +70,8 @@ pub(super) const BROKEN: &[&str] = &[
     "models:\n  chat: { targets: [{ model: a, role: bedrock }] }\n",
     "models:\n  chat: { targets: [{ model: a, external_id: x, session_name: team }] }\n",
     "models:\n  chat: { targets: [{ model: a, role: \"arn:aws:iam::123456789012:role/b\", session_name: my team }] }\n",
+    "models:\n  chat: { targets: [{ model: a, caller_tag: team }] }\n",
+    "models:\n  chat: { targets: [{ model: a, role: \"arn:aws:iam::123456789012:role/b\", caller_tag: \"aws:x\" }] }\n",
     "models:\n  chat: { targets: [{ model: a }], inference: { temperature: 1.5, top_p: high } }\n",
     "models:\n  chat: { targets: [{ model: a }], prompt_cache: true }\n",
     "models:\n  chat: { targets: [{ model: a }], system: Be brief. }\n",
