@@ -150,6 +150,30 @@ async fn connections_beyond_the_maximum_are_closed_and_a_closed_one_makes_room()
 }
 
 #[tokio::test]
+async fn a_connection_has_a_maximum_of_streams_and_other_connections_work() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--max-streams-per-connection=10").start().await;
+    let mut sender = raw::connect(&gateway).await.ready().await.unwrap();
+    // The settings have arrived when the gateway has responded to something.
+    let request = raw::post(&gateway, "Converse").body(()).unwrap();
+    let (response, mut body) = sender.send_request(request, false).unwrap();
+    body.send_data(raw::framed(0, 1, &[0xff]), true).unwrap();
+    assert_eq!(raw::read_response(response.await.unwrap()).await.status.code(), Code::InvalidArgument);
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        sender = sender.ready().await.unwrap();
+        let request = raw::post(&gateway, "Converse").body(()).unwrap();
+        open.push(sender.send_request(request, false).unwrap());
+    }
+    // The tenth open stream is the last one: the next one is not sent before another one ends.
+    let request = raw::post(&gateway, "Converse").body(()).unwrap();
+    let beyond = sender.ready().await.unwrap().send_request(request, true);
+    let (response, _) = beyond.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(300), response).await.is_err());
+    expect_healthy(&mut gateway.client().await).await;
+}
+
+#[tokio::test]
 async fn without_file_descriptors_new_connections_are_closed_and_running_ones_work() {
     let (_simulator, gateway, mut client) = started().await;
     expect_healthy(&mut client).await;
