@@ -4,10 +4,12 @@
 mod byte_budget;
 mod memory;
 mod overload;
+mod wait_queue;
 
 pub(crate) use byte_budget::{ByteBudget, ByteCharge, SMALL_MESSAGE_BYTES};
 pub(crate) use memory::default_byte_budget;
 pub(crate) use overload::{CallPermit, OverloadControl, OverloadSettings};
+pub(crate) use wait_queue::Wait;
 
 /// Settings of the limits.
 #[derive(Debug, Clone, Copy)]

@@ -1,26 +1,26 @@
-//! Rejects new calls when the process itself is late.
+//! Rejects new calls when the process is overloaded.
 //!
-//! The signal is how long a call waits in the runtime's queue before its task runs for the first time: with more work than the
-//! processors can do, tasks wait. The duration of a call is no signal, because it is the model's. A short burst may wait; it
-//! loses nothing. When the delay stays above the target, new calls are rejected at once until it is below, so that the accepted
+//! The signal is how long a call waits for a thread, from its arrival to its first step, and from its complete message to the work
+//! on it. The duration of a call is no signal, because it depends on the model. A short burst may wait, and nothing is
+//! rejected. If calls wait without a break and longer than the target, new calls are rejected at once, so that the accepted
 //! ones keep their latency. Calls whose deadline is near are rejected first.
 //!
-//! The idea is CoDel's (RFC 8289): a queue that clears within the interval is a burst, and one that does not is overload.
+//! The idea is CoDel's (RFC 8289): a queue that becomes empty within the interval is a burst, and one that does not is
+//! overload.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the delay must stay above the target before calls are rejected. (RFC 8289, section 4.3.)
+use super::wait_queue::{Wait, WaitQueue};
+
+/// How long calls must wait without a break before calls are rejected. (RFC 8289, section 4.3.)
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A deadline is near when less than this many times the delay is left. Other parts of the call wait as long again.
 const NEAR_DEADLINE: u32 = 4;
-
-/// The value of a time that is not set.
-const NEVER: u64 = u64::MAX;
 
 /// Settings of overload control.
 #[derive(Debug, Clone, Copy)]
@@ -41,111 +41,66 @@ impl Default for OverloadSettings {
 
 /// Overload control. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct OverloadControl(Arc<State>);
-
-/// The atomics are independent estimates. A race between two calls makes an estimate late by one call.
-#[derive(Debug)]
-struct State {
+pub(crate) struct OverloadControl {
     settings: OverloadSettings,
-    /// The times below are microseconds after this one.
-    epoch: Instant,
-    calls: AtomicUsize,
-    /// Calls that were admitted and whose task has not run yet.
-    waiting: AtomicUsize,
-    /// When the call was admitted whose task ran last for the first time. Those that wait were admitted later.
-    last_started: AtomicU64,
-    /// When the first of the calls that wait was admitted while no other waited.
-    waiting_since: AtomicU64,
-    /// Since when the delay is above the target; [`NEVER`] when it is not.
-    late_since: AtomicU64,
+    calls: Arc<AtomicUsize>,
+    /// Calls that have arrived and whose task has not run yet.
+    tasks: WaitQueue,
+    /// Calls whose message is complete and on which no thread works yet.
+    messages: WaitQueue,
 }
 
 /// A call that was admitted. Dropping it makes room for another one.
 #[derive(Debug)]
 pub(crate) struct CallPermit {
-    state: Arc<State>,
-    admitted: u64,
-    is_waiting: bool,
+    calls: Arc<AtomicUsize>,
+    wait: Option<Wait>,
 }
 
 impl OverloadControl {
     /// Overload control without calls.
     #[must_use]
     pub(crate) fn new(settings: OverloadSettings) -> Self {
-        Self(Arc::new(State {
-            settings,
-            epoch: Instant::now(),
-            calls: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            last_started: AtomicU64::new(0),
-            waiting_since: AtomicU64::new(0),
-            late_since: AtomicU64::new(NEVER),
-        }))
+        Self { settings, calls: Arc::default(), tasks: WaitQueue::new(), messages: WaitQueue::new() }
     }
 
     /// Admits a call, or rejects it. `deadline` is the caller's.
     pub(crate) fn admit(&self, deadline: Option<Instant>) -> Option<CallPermit> {
-        let state = &self.0;
-        let now = state.now();
-        if state.is_overloaded(now, deadline) {
+        if self.is_overloaded(deadline) {
             return None;
         }
-        if state.calls.fetch_add(1, Ordering::Relaxed) >= state.settings.max_calls {
-            state.calls.fetch_sub(1, Ordering::Relaxed);
+        if self.calls.fetch_add(1, Ordering::Relaxed) >= self.settings.max_calls {
+            self.calls.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        if state.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            state.waiting_since.store(now, Ordering::Relaxed);
-        }
-        Some(CallPermit { state: Arc::clone(state), admitted: now, is_waiting: true })
-    }
-}
-
-impl State {
-    fn now(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(NEVER - 1)
+        Some(CallPermit { calls: Arc::clone(&self.calls), wait: Some(self.tasks.enter()) })
     }
 
-    /// How long the oldest waiting call has waited.
-    fn delay(&self, now: u64) -> Duration {
-        if self.waiting.load(Ordering::Relaxed) == 0 {
-            return Duration::ZERO;
-        }
-        let since = self.last_started.load(Ordering::Relaxed).max(self.waiting_since.load(Ordering::Relaxed));
-        Duration::from_micros(now.saturating_sub(since))
+    /// Starts the wait of a call whose message is complete. It ends when a thread works on the message.
+    pub(crate) fn wait_with_message(&self) -> Wait {
+        self.messages.enter()
     }
 
-    fn is_overloaded(&self, now: u64, deadline: Option<Instant>) -> bool {
-        let (delay, target) = (self.delay(now), self.settings.target_delay);
-        if delay > target / 2 && deadline.is_some_and(|deadline| deadline < Instant::now() + delay * NEAR_DEADLINE) {
-            return true;
-        }
-        if delay <= target {
-            self.late_since.store(NEVER, Ordering::Relaxed);
-            return false;
-        }
-        let late_since = self.late_since.load(Ordering::Relaxed);
-        if late_since == NEVER {
-            self.late_since.store(now, Ordering::Relaxed);
-        }
-        Duration::from_micros(now.saturating_sub(late_since)) >= INTERVAL
+    fn is_overloaded(&self, deadline: Option<Instant>) -> bool {
+        let target = self.settings.target_delay;
+        [&self.tasks, &self.messages].into_iter().any(|queue| {
+            let (delay, busy_for) = queue.delay();
+            let is_near = |deadline| deadline < Instant::now() + delay * NEAR_DEADLINE;
+            delay > target && busy_for > INTERVAL || delay > target / 2 && deadline.is_some_and(is_near)
+        })
     }
 }
 
 impl CallPermit {
     /// Records that the call's task runs.
     pub(crate) fn start(&mut self) {
-        if std::mem::take(&mut self.is_waiting) {
-            self.state.last_started.fetch_max(self.admitted, Ordering::Relaxed);
-            self.state.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.wait = None;
     }
 }
 
 impl Drop for CallPermit {
     fn drop(&mut self) {
-        self.start();
-        self.state.calls.fetch_sub(1, Ordering::Relaxed);
+        self.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -173,20 +128,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_are_rejected_while_tasks_stay_late_and_admitted_again_when_they_run() {
+    async fn calls_are_rejected_while_others_wait_and_admitted_again_when_none_waits() {
         let control = control(usize::MAX);
         wait(10_000).await;
         let mut waiting = Vec::new();
-        // No task runs. The delay is above 50 ms from the sixth call on, and 100 ms later that is overload.
+        // No task runs.
         for call in 0..20 {
             match control.admit(None) {
                 Some(permit) => waiting.push(permit),
-                None => assert!(call > 15, "call {call} was rejected"),
+                None => assert!(call > 10, "call {call} was rejected"),
             }
             wait(10).await;
         }
         assert!(control.admit(None).is_none());
         waiting.iter_mut().for_each(CallPermit::start);
+        assert!(control.admit(None).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_that_wait_for_a_thread_reject_new_calls() {
+        let control = control(usize::MAX);
+        let message = control.wait_with_message();
+        wait(200).await;
+        assert!(control.admit(None).is_none());
+        drop(message);
         assert!(control.admit(None).is_some());
     }
 

@@ -131,7 +131,7 @@ where
         // The caller must be known before the service gets the request, and that may wait for the keys of an issuer. The
         // services are always ready, so a clone is ready too.
         let mut inner = self.inner.clone();
-        let bytes = self.admission.bytes.clone();
+        let admission = self.admission.clone();
         Box::pin(async move {
             guard.on_task_start();
             let terminated = call.shutdown.terminated.clone();
@@ -141,7 +141,7 @@ where
                 let path = request.uri().path();
                 let operation = OPERATIONS.iter().find(|operation| operation.grpc_path == path).copied();
                 let body = std::mem::take(request.body_mut());
-                *request.body_mut() = bound_body(request.headers_mut(), body, &call, &bytes, operation);
+                *request.body_mut() = bound_body(request.headers_mut(), body, &call, &admission, operation);
                 await_response(catch_panic(|| inner.call(request))).await
             };
             let response = tokio::select! {

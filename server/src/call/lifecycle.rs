@@ -109,6 +109,11 @@ impl Call {
         &self.spans
     }
 
+    /// Records that a thread works on the request's message. The work itself is no wait: a large message may take long.
+    pub(crate) fn on_message_start(&self) {
+        self.update(|record| record.charges.wait = None);
+    }
+
     /// Records that Bedrock's response headers have arrived.
     pub(crate) fn on_response_headers(&self, headers: &HeaderMap) {
         let request_id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
 
 use super::context::CallContext;
-use crate::admission::ByteCharge;
+use crate::admission::{ByteCharge, Wait};
 use crate::error::Failure;
 
 /// The data that one call has collected so far.
@@ -37,6 +37,8 @@ pub(super) struct RequestCharges {
     /// What many fields take in memory beyond their bytes.
     #[expect(dead_code, reason = "returned to the budget on drop")]
     pub(super) fields: Option<ByteCharge>,
+    /// The wait for a thread that works on the message.
+    pub(super) wait: Option<Wait>,
 }
 
 /// What the log line and the spans contain about a failure.

@@ -25,7 +25,7 @@ use super::drain::drain;
 use super::inflate::{Encoding, inflate};
 use super::lifecycle::Call;
 use super::record::RequestCharges;
-use crate::admission::{ByteBudget, ByteCharge, SMALL_MESSAGE_BYTES};
+use crate::admission::{Admission, ByteBudget, ByteCharge, OverloadControl, SMALL_MESSAGE_BYTES, Wait};
 use crate::error::Failure;
 use crate::limits::{MAX_MESSAGE_BYTES, MAX_REQUEST_FIELDS};
 
@@ -47,13 +47,14 @@ pub(super) fn bound_body(
     headers: &mut HeaderMap,
     body: Body,
     call: &Arc<Call>,
-    budget: &ByteBudget,
+    admission: &Admission,
     operation: Option<&'static Operation>,
 ) -> Body {
     let reader = MessageReader {
         body,
         call: Arc::clone(call),
-        budget: budget.clone(),
+        budget: admission.bytes.clone(),
+        overload: admission.overload.clone(),
         encoding: Encoding::take(headers),
         operation,
         client_streams: operation.is_some_and(|operation| operation.stream == StreamKind::Both),
@@ -132,6 +133,7 @@ struct MessageReader {
     body: Body,
     call: Arc<Call>,
     budget: ByteBudget,
+    overload: OverloadControl,
     /// The encoding that compressed messages have, if the gateway inflates it. tonic rejects any other.
     encoding: Option<Encoding>,
     operation: Option<&'static Operation>,
@@ -166,8 +168,13 @@ impl MessageReader {
         } else {
             None
         };
-        self.call.keep_charges(RequestCharges { message: Some(charge), fields });
+        self.call.keep_charges(RequestCharges { message: Some(charge), fields, wait: self.start_wait() });
         Ok(())
+    }
+
+    /// Starts the wait of a call with one message. It ends when a thread works on the message.
+    fn start_wait(&self) -> Option<Wait> {
+        (!self.client_streams).then(|| self.overload.wait_with_message())
     }
 
     fn start_progress(&self) -> Progress {
@@ -202,7 +209,7 @@ impl MessageReader {
                 if flag == 0 {
                     self.check_message(parts.make_contiguous(), charge)?;
                 } else {
-                    self.call.keep_charges(RequestCharges { message: Some(charge), fields: None });
+                    self.call.keep_charges(RequestCharges { message: Some(charge), ..RequestCharges::default() });
                 }
                 parts.push_front(prefix);
                 Ok(Some(parts))

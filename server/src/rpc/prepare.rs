@@ -27,6 +27,7 @@ pub(super) fn prepare_request<R: UpstreamRequest>(
 ) -> Result<PreparedRequest, Status> {
     let (_, extensions, mut request) = request.into_parts();
     let call = call_from_extensions(&extensions);
+    call.on_message_start();
     let prepared = (|| {
         let subject = request.subject()?;
         start_span(&call, subject, request.gen_ai_operation(), || request.span_attributes());

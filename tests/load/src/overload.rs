@@ -12,8 +12,8 @@ use crate::gateway::Gateway;
 use crate::measure::{MANY, Place, Times};
 use crate::upstream::Upstream;
 
-/// Calls at one time at capacity. They keep one thread busy, and wait for it about as long as at half of the overload's limit.
-const CALLS_AT_CAPACITY: usize = 64;
+/// Calls at one time at capacity: enough to keep the gateway's thread busy without a break.
+const CALLS_AT_CAPACITY: usize = 256;
 
 /// Messages of each call. The gateway's work on them makes it the slowest part, and not the callers or the endpoint.
 const MESSAGES: usize = 300;

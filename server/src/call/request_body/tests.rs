@@ -5,6 +5,7 @@ use futures::channel::mpsc;
 use http_body_util::StreamBody;
 
 use super::*;
+use crate::admission::AdmissionSettings;
 use crate::call::options::CallOptions;
 use crate::call::{CallSettings, Shutdown};
 
@@ -22,10 +23,10 @@ fn bounded(client_streams: bool) -> (Body, FrameSender, Arc<Call>) {
         CallOptions::default(),
         Arc::default(),
     );
-    let budget = ByteBudget::new(1 << 30);
+    let admission = Admission::new(AdmissionSettings { max_bytes_in_flight: 1 << 30, ..AdmissionSettings::default() });
     let body = Body::new(StreamBody::new(frames));
     let operation = OPERATIONS.iter().find(|operation| client_streams && operation.stream == StreamKind::Both).copied();
-    (bound_body(&mut HeaderMap::new(), body, &call, &budget, operation), sender, call)
+    (bound_body(&mut HeaderMap::new(), body, &call, &admission, operation), sender, call)
 }
 
 fn data(bytes: &[u8]) -> Result<Frame<Bytes>, Status> {
