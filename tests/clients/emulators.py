@@ -119,7 +119,7 @@ def a_model_by_arn(client):
 
 
 @check(MINISTACK)
-def validation(client):
+def exception_name_in_the_body_is_read(client):
     # ministack differs from AWS: it names the exception only in the body (`__type`). AWS uses the header x-amzn-errortype.
     # The protocol allows both, so the name arrives.
     code, info = client.failure("Converse", model_id=MODEL, messages=[v1.Message(role="narrator", content=[v1.ContentBlock(text="a")])])

@@ -70,7 +70,7 @@ impl Reloader {
         tracing::info!(generation, hash = loaded.hash, "configuration");
         let mut reloader =
             Self { options, started_with: loaded.settings, policy, tls, upstream, files: Vec::new(), status };
-        reloader.files = reloader.states(&reloader.started_with);
+        reloader.files = reloader.find_file_states(&reloader.started_with);
         reloader
     }
 
@@ -133,13 +133,13 @@ impl Reloader {
         for key in &keys_that_need_a_restart {
             tracing::warn!(key, "the new value applies after a restart");
         }
-        self.files = self.states(settings);
+        self.files = self.find_file_states(settings);
         let generation = self.status.record_applied(&loaded, keys_that_need_a_restart);
         Ok((loaded.hash, generation))
     }
 
     /// The files of the settings, with their present states.
-    fn states(&self, settings: &Settings) -> Vec<(PathBuf, Option<FileState>)> {
+    fn find_file_states(&self, settings: &Settings) -> Vec<(PathBuf, Option<FileState>)> {
         let known = |path: &Path| self.files.iter().find(|(known, _)| known == path).map(|(_, state)| *state);
         let files = self.options.config.iter().cloned().chain(settings.files());
         files

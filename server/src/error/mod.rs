@@ -1,4 +1,4 @@
-//! From a failure to the status that the caller receives: `failure` names what went wrong, `table` decides code, reason
+//! Converts a failure to the status that the caller receives: `failure` names what went wrong, `table` decides code, reason
 //! and retries, `message`, `details` and `status` write the status.
 //!
 //! Architecture Invariant: this is the one place that makes a `tonic::Status`.

@@ -92,9 +92,10 @@ fn chunk_bytes(message: &InvokeModelWithBidirectionalStreamRequest, model_id: &s
     }
     match &message.member {
         // The SDK signs only the members that it has modelled.
-        Some(Input::Chunk(part)) if part.unrecognized.is_some() => {
-            Err(invalid("chunk.unrecognized", "a chunk of the bidirectional stream has only bytes"))
-        }
+        Some(Input::Chunk(part)) if part.unrecognized.is_some() => Err(invalid(
+            "chunk.unrecognized",
+            "must not have unrecognized members: a chunk of a bidirectional stream contains only `bytes`",
+        )),
         Some(Input::Chunk(part)) => Ok(part.bytes.clone()),
         None => Ok(None),
         Some(Input::Unrecognized(_)) => Err(invalid("unrecognized", "the bidirectional stream accepts only chunks")),
