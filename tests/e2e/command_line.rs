@@ -10,6 +10,7 @@ use crate::callers::configured;
 use crate::fixture::authority::Authority;
 use crate::fixture::*;
 
+const CANCELLED: i32 = 64 + 1;
 const UNAVAILABLE: i32 = 64 + 14;
 const UNAUTHENTICATED: i32 = 64 + 16;
 
@@ -59,8 +60,11 @@ async fn call_connects_with_tls_and_a_client_certificate() {
     running.gateway.call_line(|line| line["caller"] == "search" && line["status"] == "OK").await;
     // The gateway's certificate is not trusted.
     assert_exit(&converse(&address, &options[2..], &[]).await, UNAVAILABLE, "cannot connect");
-    // The gateway closes a connection without a client certificate.
-    assert_exit(&converse(&address, &options[..2], &[]).await, UNAVAILABLE, "UNAVAILABLE");
+    // The gateway closes a connection without a client certificate. With TLS 1.3 that happens after the client's handshake, so the
+    // client may have started its call already. hyper cancels a call that was not sent.
+    let rejected = converse(&address, &options[..2], &[]).await;
+    let code = rejected.status.code().unwrap();
+    assert!([UNAVAILABLE, CANCELLED].contains(&code), "{code}: {}", String::from_utf8_lossy(&rejected.stderr));
     assert_exit(&converse(&address, &options[..4], &[]).await, 2, "--key");
     assert_exit(&converse(&address, &["--ca", "/nonexistent"], &[]).await, 1, "/nonexistent");
 }
