@@ -140,7 +140,7 @@ impl Authenticator {
         Err(Failure::CallerUnknown(problems.join("; ")))
     }
 
-    /// The caller of the first token or key. `None` if there is none that counts.
+    /// The caller of the first token or key. `None` if no token and no key belongs to a caller.
     async fn find_by_headers(
         &self,
         headers: &HeaderMap,
