@@ -239,6 +239,35 @@ async fn sigterm_lets_running_streams_finish_within_the_grace() {
 }
 
 #[tokio::test]
+async fn calls_that_were_sent_before_the_client_read_goaway_are_served() {
+    let (_simulator, mut gateway, mut client) = started().await;
+    let mut health = HealthClient::new(gateway.channel().await);
+    let mut states = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let stalled = client.converse_stream(converse_stream("fault.stall.after.2", "Hi")).await.unwrap();
+    let (mut sender, may_read) = raw::connect_with_gate(&gateway).await;
+    sender = sender.ready().await.unwrap();
+
+    may_read.send(false).unwrap();
+    gateway.terminate();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    // The listener is closed after the drain has started.
+    while TcpStream::connect(&gateway.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let request = converse("demo.model", "Hi").encode_to_vec();
+    let (response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
+    body.send_data(raw::framed(0, request.len(), &request), true).unwrap();
+    // The connection's task sends the request when it is polled, and it can't read anything until the gate opens.
+    tokio::task::yield_now().await;
+    may_read.send(true).unwrap();
+    let response = raw::read_response(response.await.unwrap()).await;
+    assert_eq!((response.status.code(), response.messages), (Code::Ok, 1), "{:?}", response.status);
+    drop((stalled, client, states, health, sender));
+    assert!(gateway.process.wait().await.unwrap().success());
+}
+
+#[tokio::test]
 async fn calls_that_outlive_the_grace_period_end_as_draining() {
     let simulator = simulator().await;
     let mut gateway = Gateway::builder(&simulator).arg("--grace").arg("100ms").start().await;
@@ -250,7 +279,7 @@ async fn calls_that_outlive_the_grace_period_end_as_draining() {
     gateway.terminate();
     let status = stream.message().await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "DRAINING"));
-    assert_eq!(trailer(&status, "grpc-retry-pushback-ms"), Some("0"));
+    assert_eq!(trailer(&status, "grpc-retry-pushback-ms"), Some("50"));
     drop((stream, client));
     assert!(gateway.process.wait().await.unwrap().success());
     simulator.open_streams().wait_for(|open| *open == 0).await.unwrap();

@@ -118,7 +118,7 @@ where
         let permit = self.admission.overload.admit(expires_at);
         let rejection = match (not_grpc.or(invalid_options), timeout) {
             (Some(failure), _) | (_, Err(failure)) => Some(failure),
-            _ if self.shutdown.draining.is_cancelled() => Some(Failure::Draining),
+            _ if self.shutdown.rejecting.is_cancelled() => Some(Failure::Draining),
             _ if permit.is_none() => Some(Failure::Overloaded),
             _ => None,
         };

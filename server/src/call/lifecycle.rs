@@ -153,9 +153,9 @@ impl Call {
         self.update(|record| record.request_failure.take()).unwrap_or_else(|| Failure::from(status))
     }
 
-    /// Cancelled when the gateway starts to shut down.
-    pub(super) fn draining(&self) -> CancellationToken {
-        self.shutdown.draining.clone()
+    /// Cancelled when the gateway shuts down and takes no more requests.
+    pub(super) fn rejecting(&self) -> CancellationToken {
+        self.shutdown.rejecting.clone()
     }
 
     /// Records the time of the first event, or of the complete unary response.

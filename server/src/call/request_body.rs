@@ -270,7 +270,7 @@ impl MessageReader {
     async fn read_data(&mut self, mut progress: Option<&mut Progress>) -> Result<Option<Bytes>, Failure> {
         loop {
             let due = progress.as_ref().map(|progress| (progress.due, progress.timeout));
-            let draining = self.call.draining();
+            let rejecting = self.call.rejecting();
             let frame = self.body.frame();
             let frame = async {
                 match due {
@@ -281,8 +281,8 @@ impl MessageReader {
             let frame = tokio::select! {
                 biased;
                 frame = frame => frame?,
-                // A request that is not complete when the shutdown starts would delay the shutdown.
-                () = draining.cancelled(), if !self.client_streams => return Err(Failure::Draining),
+                // A request that is not complete would delay the shutdown.
+                () = rejecting.cancelled(), if !self.client_streams => return Err(Failure::Draining),
             };
             match frame {
                 None => return Ok(None),

@@ -13,7 +13,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// No wait.
+    /// No wait: the caller gets the minimum pushback.
     pub(super) const NONE: Self = Self::new(0, 0);
     /// For connection errors. A new connection succeeds at once, or not for a long time.
     pub(super) const CONNECT: Self = Self::new(50, 2_000);

@@ -70,10 +70,14 @@ fn truncate(message: &mut String, limit: usize) {
     message.truncate(message.floor_char_boundary(limit));
 }
 
+/// Minimum pushback. A client on gRPC core (C++, Python, Ruby, C#) whose retry timer is set to one millisecond or less can lose the
+/// retry and hang until its deadline (<https://github.com/grpc/grpc/issues/41036>).
+const MIN_PUSHBACK: Duration = Duration::from_millis(50);
+
 /// The delay that the caller should wait, in whole milliseconds, so that RetryInfo and the pushback contain the same number.
 fn caller_retry_delay(failure: &Failure, classification: &Classification, attempts: u32) -> Option<Duration> {
     let Pushback::After(_) = classification.pushback else { return None };
-    let delay = classification.retry_delay(failure, attempts);
+    let delay = classification.retry_delay(failure, attempts).max(MIN_PUSHBACK);
     // The pushback is a signed 32-bit number.
     Some(Duration::from_millis(delay.as_millis().min(i32::MAX as u128) as u64))
 }

@@ -25,6 +25,9 @@ use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
 use crate::routing::{Bedrock, PolicyHandle};
 use crate::telemetry::observe_running_calls;
 
+/// How long after the start of a shutdown calls are accepted that a client sent before it read GOAWAY. It is many round trips.
+const LATE_CALL_TIME: Duration = Duration::from_secs(2);
+
 /// Maximum time that connections may take to close after every call has ended.
 const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -143,8 +146,8 @@ impl Gateway {
         self.shutdown.draining.clone()
     }
 
-    /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, running calls may finish during the grace
-    /// period. Calls that still run after it, or when `stop_now` resolves, end with UNAVAILABLE and the reason DRAINING.
+    /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, calls that were already on their way are accepted,
+    /// running calls may finish during the grace period. Calls that still run after it, or when `stop_now` resolves, end with UNAVAILABLE and the reason DRAINING.
     ///
     /// # Errors
     /// The error of the server, when it has failed.
@@ -152,7 +155,14 @@ impl Gateway {
         self.health.stop().await;
         self.shutdown.draining.cancel();
         self.shutdown.running.close();
+        let rejecting = self.shutdown.rejecting.clone();
+        let reject_after_late_calls = async {
+            tokio::time::sleep(LATE_CALL_TIME).await;
+            rejecting.cancel();
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
+            () = reject_after_late_calls => {}
             () = self.shutdown.running.wait() => {}
             () = tokio::time::sleep(self.grace) => {
                 let calls = self.shutdown.running.len();
@@ -162,6 +172,7 @@ impl Gateway {
                 tracing::warn!(calls = self.shutdown.running.len(), "a second signal; ending the remaining calls");
             }
         }
+        self.shutdown.rejecting.cancel();
         self.shutdown.terminated.cancel();
         match tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, &mut self.server).await {
             Ok(ended) => Ok(ended?),
@@ -182,6 +193,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.shutdown.draining.cancel();
+        self.shutdown.rejecting.cancel();
         self.shutdown.terminated.cancel();
         self.server.abort();
     }
