@@ -87,7 +87,8 @@ class Process:
 
     def calls(self, model):
         """The gateway's log line of each call with this model."""
-        lines = [json.loads(line) for line in self.output().splitlines() if line.startswith("{")]
+        complete, _, _ = self.output().rpartition("\n")  # the gateway may be writing the last line
+        lines = [json.loads(line) for line in complete.splitlines() if line.startswith("{")]
         return [line for line in lines if line["message"] == "call" and line.get("model") == model]
 
     def wait_for_calls(self, model, count):
