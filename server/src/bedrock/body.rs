@@ -38,15 +38,7 @@ impl Body {
     /// # Errors
     /// [`Failure::Truncated`] when the connection or the stream breaks.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
-        loop {
-            return Poll::Ready(match ready!(self.incoming.poll_chunk(cx)) {
-                // HTTP/2 may send frames without data.
-                Some(Ok(data)) if data.is_empty() => continue,
-                Some(Ok(data)) => Ok(Some(data)),
-                Some(Err(())) => Err(Failure::Truncated),
-                None => Ok(None),
-            });
-        }
+        poll_data(|| self.incoming.poll_chunk(cx))
     }
 
     /// The next piece as it arrives from the network; `None` at the end.
@@ -86,5 +78,30 @@ impl Body {
             whole.extend_from_slice(&data);
         }
         Ok(whole.freeze())
+    }
+}
+
+/// The next piece that has data; `None` at the end. HTTP/2 may send frames without data, and an empty piece is not an empty body.
+fn poll_data(mut poll_frame: impl FnMut() -> Poll<Option<Result<Bytes, ()>>>) -> Poll<Result<Option<Bytes>, Failure>> {
+    loop {
+        return Poll::Ready(match ready!(poll_frame()) {
+            Some(Ok(data)) if data.is_empty() => continue,
+            Some(Ok(data)) => Ok(Some(data)),
+            Some(Err(())) => Err(Failure::Truncated),
+            None => Ok(None),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_without_data_are_skipped() {
+        let mut frames = [Bytes::new(), Bytes::new(), Bytes::from_static(b"data"), Bytes::new()].into_iter();
+        let mut poll = || poll_data(|| Poll::Ready(frames.next().map(Ok)));
+        assert!(matches!(poll(), Poll::Ready(Ok(Some(data))) if data == "data"));
+        assert!(matches!(poll(), Poll::Ready(Ok(None))));
     }
 }
