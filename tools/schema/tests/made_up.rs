@@ -44,6 +44,36 @@ fn a_made_up_operation_has_its_members_in_path_query_headers_and_body() {
 }
 
 #[test]
+fn a_made_up_union_has_members_of_each_kind() {
+    use rank_passage::Member;
+    let members = [
+        (Member::Count(3), r#"{"count":3}"#),
+        (Member::Ratio(0.5), r#"{"ratio":0.5}"#),
+        (Member::WrittenAt(Timestamp { seconds: 1_767_323_045, nanos: 0 }), r#"{"writtenAt":"2026-01-02T03:04:05Z"}"#),
+        (
+            Member::Group(RankGroup { values: vec!["a".into()], ..Default::default() }),
+            r#"{"group":{"values":["a"]}}"#,
+        ),
+    ];
+    for (member, json) in members {
+        let passages = vec![RankPassage { member: Some(member) }];
+        let request = RankPassagesRequest { passages, ..Default::default() };
+        assert_eq!(request.encode_payload().unwrap(), format!(r#"{{"passages":[{json}]}}"#));
+    }
+}
+
+#[test]
+fn a_made_up_list_of_floats_rejects_what_json_cannot_hold() {
+    let request = |ratios| RankPassagesRequest {
+        settings: Some(RankSettings { ratios, ..Default::default() }),
+        ..Default::default()
+    };
+    assert_eq!(request(vec![0.5]).encode_payload().unwrap(), r#"{"passages":[],"settings":{"ratios":[0.5]}}"#);
+    let error = request(vec![0.5, f32::NAN]).encode_payload().unwrap_err();
+    assert!(error.to_string().contains("ratios"), "{error}");
+}
+
+#[test]
 fn a_made_up_response_is_read_from_its_body_and_headers() {
     let body = r#"{"scores": [0.5], "rankedAt": 1767323045.5}"#;
     let mut response =
