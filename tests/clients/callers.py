@@ -7,7 +7,6 @@ Starts the gateway and the simulator itself. Needs grpcurl and Go on the PATH, t
 """
 
 import base64
-import datetime
 import http.server
 import json
 import os
@@ -22,9 +21,10 @@ import time
 
 import grpc
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from certificates import key_and_certificate, pem
 from support import BINARY, ROOT, SERVICE, LeftOut, Process, details, free_port, generate, run, simulator
 
 v1 = generate()
@@ -36,22 +36,6 @@ CHECKS = []
 def check(function):
     CHECKS.append(function)
     return function
-
-
-def key_and_certificate(name, issuer=None, names=()):
-    """A key and a certificate. `issuer`, another such pair, signs it. An authority signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    builder = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer[1].subject if issuer else subject)
-        .public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5)).not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())
 
 
 def text(value):
@@ -100,11 +84,9 @@ class Fixture:
         authority = key_and_certificate("authority")
         server = key_and_certificate("server", authority, [x509.DNSName("localhost")])
         client = key_and_certificate("client", authority, [x509.UniformResourceIdentifier(SPIFFE)])
-        for name, (key, certificate) in {"ca": authority, "server": server, "client": client}.items():
-            pem = key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            (self.folder / f"{name}.key").write_bytes(pem)
-            (self.folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        for name, pair in {"ca": authority, "server": server, "client": client}.items():
+            for suffix, content in zip(("key", "pem"), pem(pair)):
+                (self.folder / f"{name}.{suffix}").write_bytes(content)
         self.issuer = Issuer(self.folder)
         printed = subprocess.run([BINARY, "key", "new"], capture_output=True, text=True, check=True).stdout
         self.key, identity = (line for line in printed.splitlines() if not line.startswith("#"))

@@ -305,14 +305,14 @@ async fn many_reloads_under_load_lose_no_call_and_leak_nothing() {
         let is_reload = |line: &Value| line["message"] == "the configuration was reloaded";
         running.gateway.log.last_line(|line| is_reload(line) && line["generation"].as_u64() >= Some(n + 2)).await;
         if n == total / 4 {
-            before = Some(Resources::of(pid));
+            before = Some(Resources::read(pid));
         }
     }
     stop.store(true, Ordering::Relaxed);
     for task in load {
         task.await.unwrap();
     }
-    let (before, after) = (before.unwrap(), Resources::of(pid));
+    let (before, after) = (before.unwrap(), Resources::read(pid));
     println!("{total} reloads, {} calls, {before:?} -> {after:?}", calls.load(Ordering::Relaxed));
     assert!(calls.load(Ordering::Relaxed) > 0);
     assert!(after.files <= before.files + 8, "{before:?} -> {after:?}");
@@ -327,7 +327,7 @@ struct Resources {
 }
 
 impl Resources {
-    fn of(pid: u32) -> Self {
+    fn read(pid: u32) -> Self {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let kilobytes = rss.trim().trim_end_matches(" kB").parse().unwrap();

@@ -13,10 +13,10 @@ use crate::measure::{MANY, Place, Times};
 use crate::upstream::Upstream;
 
 /// Calls at one time at capacity: enough to keep the gateway's thread busy without a break.
-const CALLS_AT_CAPACITY: usize = 256;
+const CALLS_AT_CAPACITY: usize = 64;
 
 /// Messages of each call. The gateway's work on them makes it the slowest part, and not the callers or the endpoint.
-const MESSAGES: usize = 300;
+const MESSAGES: usize = 800;
 
 /// How long each half of the measurement takes.
 const TIME: Duration = Duration::from_secs(10);
