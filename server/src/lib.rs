@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod large_work;
 mod limits;
 mod net;
+mod pricing;
 mod routing;
 mod rpc;
 mod telemetry;

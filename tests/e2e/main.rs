@@ -22,6 +22,7 @@ mod command_line;
 mod compression;
 mod configuration;
 mod connections;
+mod cost;
 mod credential_faults;
 mod credentials;
 mod deadlines;

@@ -40,6 +40,13 @@ impl ConverseStream {
         self.0.attempts()
     }
 
+    /// The cost of the call in nano-dollars (10⁻⁹ dollars), if the gateway knows it and is configured to send it
+    /// (`bedrock-grpc-cost-nanodollars`). It arrives with the end of the stream.
+    #[must_use]
+    pub fn cost_nanodollars(&self) -> Option<u64> {
+        self.0.cost_nanodollars()
+    }
+
     /// The initial metadata of the response.
     #[must_use]
     pub fn metadata(&self) -> &MetadataMap {

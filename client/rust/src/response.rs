@@ -37,6 +37,13 @@ impl<T> Response<T> {
         self.metadata.attempts()
     }
 
+    /// The cost of the call in nano-dollars (10⁻⁹ dollars), if the gateway knows it and is configured to send it
+    /// (`bedrock-grpc-cost-nanodollars`).
+    #[must_use]
+    pub fn cost_nanodollars(&self) -> Option<u64> {
+        self.metadata.cost_nanodollars()
+    }
+
     /// The initial metadata and the trailers of the response.
     #[must_use]
     pub fn metadata(&self) -> &MetadataMap {

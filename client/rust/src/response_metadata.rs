@@ -5,7 +5,7 @@ use tonic::metadata::MetadataMap;
 /// The header with Bedrock's request ID. A failed call has it in its trailers.
 pub(crate) const REQUEST_ID: &str = "x-amzn-requestid";
 
-/// The initial metadata of a response.
+/// Metadata of a response: the initial metadata, or the trailers.
 #[derive(Debug, Clone)]
 pub(crate) struct ResponseMetadata(pub(crate) MetadataMap);
 
@@ -20,6 +20,10 @@ impl ResponseMetadata {
 
     pub(crate) fn attempts(&self) -> Option<u32> {
         self.get("bedrock-grpc-attempts")?.parse().ok()
+    }
+
+    pub(crate) fn cost_nanodollars(&self) -> Option<u64> {
+        self.get("bedrock-grpc-cost-nanodollars")?.parse().ok()
     }
 
     fn get(&self, key: &str) -> Option<&str> {

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::{Sleep, sleep_until};
 use tonic::metadata::MetadataMap;
 use tonic::{Status, Streaming};
@@ -21,6 +21,8 @@ pub struct ResponseStream<T> {
     /// `None` after the end of the stream. Dropping it ends the call on both sides.
     messages: Option<Streaming<T>>,
     metadata: ResponseMetadata,
+    /// `None` until the stream has ended.
+    trailers: Option<ResponseMetadata>,
     deadline: Deadline,
     expires: Option<Pin<Box<Sleep>>>,
 }
@@ -29,7 +31,7 @@ impl<T> ResponseStream<T> {
     pub(crate) fn new(response: tonic::Response<Streaming<T>>, deadline: Deadline) -> Self {
         let (metadata, messages, _) = response.into_parts();
         let expires = deadline.instant().map(|at| Box::pin(sleep_until(at)));
-        Self { messages: Some(messages), metadata: ResponseMetadata(metadata), deadline, expires }
+        Self { messages: Some(messages), metadata: ResponseMetadata(metadata), trailers: None, deadline, expires }
     }
 
     /// Bedrock's request ID (`x-amzn-requestid`). AWS support needs it.
@@ -49,6 +51,13 @@ impl<T> ResponseStream<T> {
     #[must_use]
     pub fn attempts(&self) -> Option<u32> {
         self.metadata.attempts()
+    }
+
+    /// The cost of the call in nano-dollars (10⁻⁹ dollars), if the gateway knows it and is configured to send it
+    /// (`bedrock-grpc-cost-nanodollars`). It arrives with the end of the stream.
+    #[must_use]
+    pub fn cost_nanodollars(&self) -> Option<u64> {
+        self.trailers.as_ref()?.cost_nanodollars()
     }
 
     /// The initial metadata of the response.
@@ -94,6 +103,9 @@ impl<T> Stream for ResponseStream<T> {
             Some(Ok(message)) => Poll::Ready(Some(Ok(message))),
             Some(Err(status)) => Poll::Ready(Some(Err(this.fail(status)))),
             None => {
+                // They have arrived with the end of the stream.
+                let trailers = messages.trailers().now_or_never().and_then(Result::ok).flatten();
+                this.trailers = trailers.map(ResponseMetadata);
                 this.messages = None;
                 Poll::Ready(None)
             }

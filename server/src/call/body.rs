@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::cost::insert_cost;
 use super::deadline::Deadline;
 use super::lifecycle::CancelledOnDrop;
 use super::load_report::LoadReporter;
@@ -129,6 +130,7 @@ impl http_body::Body for CallBody {
                     }
                     status => {
                         self.finish(state, &status.unwrap_or_else(|| Status::new(Code::Unknown, "")));
+                        insert_cost(&self.guard.call, &mut trailers);
                         if let Some(load) = &self.load {
                             let usage = self.guard.call.update(|record| record.usage.clone());
                             load.insert_report(usage.as_ref(), &mut trailers);

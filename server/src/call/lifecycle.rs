@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 
 use super::caller_retries::is_retried_by_caller;
 use super::context::{CallContext, Phase};
+use super::cost::record_cost;
 use super::method_name::{full_method_name, operation_name};
 use super::options::CallOptions;
 use super::record::{CallRecord, FailureSummary, RequestCharges};
@@ -20,6 +21,7 @@ use super::shutdown::Shutdown;
 use crate::admission::{ByteCharge, CallPermit};
 use crate::callers::{Caller, Peer};
 use crate::error::{Exception, Failure};
+use crate::pricing::LATENCY_OPTIMIZED;
 use crate::routing::Policy;
 use crate::telemetry::{CallSpans, log_call};
 
@@ -118,11 +120,16 @@ impl Call {
     pub(crate) fn on_response_headers(&self, headers: &HeaderMap) {
         let request_id = headers.get("x-amzn-requestid").and_then(|id| id.to_str().ok()).map(str::to_owned);
         let usage = usage_from_headers(headers);
+        let tier = headers.get("x-amzn-bedrock-service-tier").and_then(|tier| tier.to_str().ok()).map(str::to_owned);
+        let latency = headers.get("x-amzn-bedrock-performanceconfig-latency");
+        let is_latency_optimized = latency.is_some_and(|latency| latency == LATENCY_OPTIMIZED);
         self.update(|record| {
             record.context.request_id = request_id;
             record.context.phase = Phase::FirstEvent;
             record.charges = RequestCharges::default();
             record.usage = usage;
+            record.billing.tier = tier;
+            record.billing.is_latency_optimized = is_latency_optimized;
         });
     }
 
@@ -195,6 +202,7 @@ impl Call {
                 return;
             }
             record.charges = RequestCharges::default();
+            record_cost(&self.policy.pricing.table, code, record);
             self.spans.end(code, record);
             log_call(code, record, elapsed, self.spans.trace_id());
         });

@@ -3,6 +3,7 @@
 mod body;
 mod caller_retries;
 mod context;
+mod cost;
 mod deadline;
 mod drain;
 mod inflate;

@@ -17,6 +17,10 @@ pub(crate) struct CallRecord {
     pub(crate) stop_reason: Option<String>,
     /// Token usage as Bedrock counts it.
     pub(crate) usage: Option<TokenUsage>,
+    /// What Bedrock reports besides tokens and has a price.
+    pub(crate) billing: Billing,
+    /// The cost of the call in nano-dollars. `None` if it is not known, or if the call costs nothing by itself.
+    pub(crate) cost: Option<u64>,
     /// Time from the start of the call to its first event, or to the complete unary response.
     pub(crate) first_event: Option<Duration>,
     /// The failure that ended the call.
@@ -27,6 +31,19 @@ pub(crate) struct CallRecord {
     pub(super) charges: RequestCharges,
     /// Whether the call has finished. Only the first end counts.
     pub(super) finished: bool,
+}
+
+/// What the cost of a call depends on, besides its tokens.
+#[derive(Debug, Default)]
+pub(crate) struct Billing {
+    /// The model, inference profile or ARN that the last request was sent to.
+    pub(crate) model: Option<String>,
+    /// The service tier that Bedrock reports.
+    pub(crate) tier: Option<String>,
+    /// Whether Bedrock reports that it ran the model with optimized latency.
+    pub(crate) is_latency_optimized: bool,
+    /// The number of images in the response.
+    pub(crate) images: u32,
 }
 
 /// The charges of a request's message.

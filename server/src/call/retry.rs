@@ -103,6 +103,7 @@ impl Call {
     ) -> Result<T, Failure> {
         let number = self.update(|record| {
             record.context.region = Some(target.region.clone());
+            record.billing.model = target.model_id.clone();
             record.context.phase = Phase::Request;
             record.context.request_id = None;
             record.context.attempts += 1;

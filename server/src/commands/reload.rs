@@ -10,6 +10,7 @@ use crate::bedrock::Upstream;
 use crate::callers::KeySourceError;
 use crate::config::{Loaded, Mistakes, Settings, SettingsOptions, load};
 use crate::net::{ServerTls, TlsError};
+use crate::pricing::PriceTable;
 use crate::routing::PolicyHandle;
 use crate::telemetry::{count_reload, set_configuration_generation};
 
@@ -67,7 +68,7 @@ impl Reloader {
     ) -> Self {
         let generation = status.generation();
         set_configuration_generation(generation);
-        tracing::info!(generation, hash = loaded.hash, "configuration");
+        tracing::info!(generation, hash = loaded.hash, prices = PriceTable::built_in_source(), "configuration");
         let mut reloader =
             Self { options, started_with: loaded.settings, policy, tls, upstream, files: Vec::new(), status };
         reloader.files = reloader.find_file_states(&reloader.started_with);

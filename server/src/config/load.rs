@@ -1,22 +1,20 @@
 //! From a file, variables and flags to settings.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use serde::Deserialize as _;
 
+use super::file::read_file;
 use super::flags::{Override, SettingsOptions};
 use super::mistake::{Mistake, Mistakes};
-use super::node::{self, Node, Value};
+use super::node::{Node, Value};
 use super::origin::Origin;
+use super::price_file::read_prices;
 use super::read::read;
 use super::rules::check_rules;
 use super::schema::SCHEMA;
 use super::settings::Settings;
-
-/// The largest configuration file. A ConfigMap has at most 1 MiB.
-const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// Settings that are valid, and where they come from.
 #[derive(Debug, Clone)]
@@ -44,19 +42,6 @@ pub(crate) fn load(options: &SettingsOptions) -> Result<Loaded, Mistakes> {
     from_tree(tree, options.config.as_deref())
 }
 
-/// Reads the file as a tree.
-fn read_file(file: &Path) -> Result<Node, Mistake> {
-    let at = || Origin::File { file: Arc::from(file), line: 1, column: 1 };
-    let problem = |problem: String| Mistake::new(at(), &[], problem);
-    let size = std::fs::metadata(file).map_err(|error| problem(format!("the file cannot be read: {error}")))?.len();
-    if size > FILE_LIMIT {
-        return Err(problem(format!("the file has {size} bytes, more than {FILE_LIMIT}")));
-    }
-    let bytes = std::fs::read(file).map_err(|error| problem(format!("the file cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| problem("the file is not UTF-8".to_owned()))?;
-    node::parse(file, &text)
-}
-
 /// Checks a tree and makes settings from it.
 pub(super) fn from_tree(mut tree: Node, file: Option<&Path>) -> Result<Loaded, Mistakes> {
     if tree.value == Value::Null {
@@ -78,17 +63,26 @@ pub(super) fn from_tree(mut tree: Node, file: Option<&Path>) -> Result<Loaded, M
             if matches!(tree.origin_of(&key), Origin::File { .. }) { folder.join(path) } else { PathBuf::from(path) }
         });
     }
-    let mistakes = check_rules(&settings);
+    let located = |(path, problem): (Vec<String>, String)| Mistake::new(tree.origin_of(&path).clone(), &path, problem);
+    let mut mistakes: Vec<Mistake> = check_rules(&settings).into_iter().map(located).collect();
+    // A file that cannot be opened has a mistake already.
+    if let Some(file) = settings.prices.file.as_ref().filter(|file| std::fs::File::open(file).is_ok()) {
+        match read_prices(file) {
+            Ok(prices) => settings.own_prices = prices,
+            Err(more) => mistakes.extend(more),
+        }
+    }
     if !mistakes.is_empty() {
-        let located =
-            |(path, problem): (Vec<String>, String)| Mistake::new(tree.origin_of(&path).clone(), &path, problem);
-        return Err(Mistakes::sorted(mistakes.into_iter().map(located).collect()));
+        return Err(Mistakes::sorted(mistakes));
     }
     Ok(Loaded { hash: hash(&settings), settings, tree })
 }
 
 fn hash(settings: &Settings) -> String {
-    let text = serde_json::to_vec(settings).unwrap_or_default();
+    let mut text = serde_json::to_vec(settings).unwrap_or_default();
+    if !settings.own_prices.is_empty() {
+        text.extend(serde_json::to_vec(&settings.own_prices).unwrap_or_default());
+    }
     let digest = digest::digest(&digest::SHA256, &text);
     digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,12 +4,14 @@
 //! with it, `flags` makes the command line from it, and `config schema` prints it. `rules` has what concerns more than one key.
 
 mod caller_settings;
+mod file;
 mod flags;
 mod load;
 mod mistake;
 mod node;
 mod origin;
 mod policy;
+mod price_file;
 mod read;
 mod rules;
 mod schema;

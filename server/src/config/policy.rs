@@ -14,7 +14,8 @@ use crate::callers::{
     RequiredGuardrail,
 };
 use crate::net::TlsOptions;
-use crate::routing::{ConverseDefaults, ModelRoute, Policy, TokenLimits};
+use crate::pricing::PriceTable;
+use crate::routing::{ConverseDefaults, ModelRoute, Policy, Pricing, TokenLimits};
 
 impl Settings {
     /// The rules. The keys of unchanged issuers, and identities that are in use, come from `previous`. Other identities are made
@@ -46,6 +47,7 @@ impl Settings {
             passthrough: self.passthrough,
             regions: to_names(&self.aws.regions),
             request_metadata: authentication.request_metadata.clone(),
+            pricing: Pricing { table: PriceTable::new(self.own_prices.clone()), sends_trailer: self.prices.trailer },
         })
     }
 
@@ -99,6 +101,7 @@ impl Settings {
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let tls = self.server.tls.iter();
         tls.flat_map(|tls| [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()])
+            .chain([self.prices.file.as_ref()])
             .flatten()
             .cloned()
             .collect()

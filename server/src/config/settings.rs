@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettings};
 use super::values::{EndpointUrl, Interval, PositiveInterval, Region, Size};
 use crate::net::{AllowedOrigin, ListenAddress};
+use crate::pricing::ModelPrices;
 
 const fn interval(duration: Duration) -> Interval {
     Interval(duration)
@@ -39,6 +40,11 @@ pub(crate) struct Settings {
     pub(crate) callers: BTreeMap<String, CallerSettings>,
     /// How callers prove who they are.
     pub(crate) authentication: AuthenticationSettings,
+    /// What calls cost.
+    pub(crate) prices: PriceSettings,
+    /// The content of `prices.file`.
+    #[serde(skip)]
+    pub(crate) own_prices: BTreeMap<String, ModelPrices>,
 }
 
 impl Default for Settings {
@@ -52,6 +58,8 @@ impl Default for Settings {
             passthrough: true,
             callers: BTreeMap::new(),
             authentication: AuthenticationSettings::default(),
+            prices: PriceSettings::default(),
+            own_prices: BTreeMap::new(),
         }
     }
 }
@@ -204,6 +212,18 @@ pub(crate) struct AdminSettings {
     pub(crate) listen: Option<ListenAddress>,
 }
 
+/// What calls cost.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PriceSettings {
+    /// A file of prices (YAML) that have priority over the built-in ones. A change is noticed within seconds.
+    #[schemars(extend("x-flag" = "prices-file", "x-value" = "FILE", "format" = "path"))]
+    pub(crate) file: Option<PathBuf>,
+    /// Send the cost of each call to its caller, in the trailer `bedrock-grpc-cost-nanodollars`.
+    #[schemars(extend("x-flag" = "cost-trailer"))]
+    pub(crate) trailer: bool,
+}
+
 /// Limits of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -320,6 +340,7 @@ impl Settings {
             change(&["server", "tls", "key"], &mut tls.key);
             tls.client_ca.iter_mut().for_each(|path| change(&["server", "tls", "client_ca"], path));
         }
+        self.prices.file.iter_mut().for_each(|path| change(&["prices", "file"], path));
         self.aws.ca.iter_mut().for_each(|path| change(&["aws", "ca"], path));
         for (name, jwt) in &mut self.authentication.jwt {
             jwt.ca.iter_mut().for_each(|path| change(&["authentication", "jwt", name, "ca"], path));

@@ -48,6 +48,56 @@ fn all_mistakes_of_a_file_are_reported_in_order() {
     assert_eq!(places, ["c.yaml:2:3", "c.yaml:3:17", "c.yaml:5:20", "c.yaml:6:1"], "{mistakes}");
 }
 
+/// The mistakes of a file of prices.
+fn check_prices(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prices.yaml");
+    std::fs::write(&file, text).unwrap();
+    let configuration = format!("prices: {{ file: {} }}\n", file.display());
+    let mistakes = check(&configuration).map(drop).unwrap_err();
+    mistakes.replace(&format!("{}/", folder.path().display()), "")
+}
+
+#[test]
+fn mistakes_in_a_file_of_prices_have_their_places() {
+    for (text, mistake) in [
+        ("model: {}\n", "prices.yaml:1:1: model: unknown key, did you mean `models`? (allowed: models)"),
+        (
+            "models:\n  m: { input: -1 }\n",
+            "prices.yaml:2:15: models.m.input: found the number -1, expected a number from 0 to 1000000",
+        ),
+        (
+            "models:\n  m: { output: 1 }\n",
+            "prices.yaml:2:6: models.m: the key `input` is missing: the price of input tokens",
+        ),
+        ("models:\n  m: {}\n", "prices.yaml:2:6: models.m: a model needs `input`, `image` or `request`"),
+        (
+            "models:\n  m: { input: 1, other_rates: [{ input: 2 }] }\n",
+            "prices.yaml:2:32: models.m.other_rates[0]: a rate needs `tier` or `above`",
+        ),
+        ("models: [\n", "prices.yaml:1:9: not YAML: unclosed bracket"),
+    ] {
+        let found = check_prices(text);
+        assert!(found.starts_with(mistake), "{text}{found}");
+    }
+    let found = check("prices: { file: /nonexistent/prices.yaml }\n").unwrap_err();
+    assert!(found.starts_with("c.yaml:1:17: prices.file: the file /nonexistent/prices.yaml cannot be read"), "{found}");
+}
+
+#[test]
+fn file_of_prices_has_exact_nano_dollars() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prices.yaml");
+    let text = "models:\n  m: { input: 3.3, cache_read: 0.2625, other_rates: [{ tier: flex, input: 0.000000001 }] }\n  i: { image: 0.04 }\n";
+    std::fs::write(&file, text).unwrap();
+    let settings = check(&format!("prices: {{ file: {} }}\n", file.display())).unwrap();
+    let model = &settings.own_prices["m"];
+    assert_eq!(model.rates[0].rates.input, 3_300_000_000);
+    assert_eq!(model.rates[0].rates.cache_read, Some(262_500_000));
+    assert_eq!((model.rates[1].tier.as_deref(), model.rates[1].rates.input), (Some("flex"), 1));
+    assert_eq!(settings.own_prices["i"].image, Some(40_000_000));
+}
+
 #[test]
 fn value_of_several_lines_is_not_repeated() {
     let mistakes = check("server:\n  grace: |\n    -----BEGIN PRIVATE KEY-----\n    c2VjcmV0\n").unwrap_err();

@@ -6,4 +6,4 @@ mod authorized;
 mod policy;
 
 pub(crate) use authorized::{AuthorizedCall, Bedrock};
-pub(crate) use policy::{ConverseDefaults, ModelRoute, Policy, PolicyHandle, TokenLimits};
+pub(crate) use policy::{ConverseDefaults, ModelRoute, Policy, PolicyHandle, Pricing, TokenLimits};

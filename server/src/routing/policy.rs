@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use crate::bedrock::{IdentitySettings, SessionTag, Upstream};
 use crate::callers::{Authenticator, Caller};
 use crate::error::Failure;
+use crate::pricing::PriceTable;
 
 /// What a name of a model stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +80,17 @@ pub(crate) struct Policy {
     pub(crate) regions: Vec<String>,
     /// The key of the caller's name in Bedrock's request metadata.
     pub(crate) request_metadata: Option<String>,
+    /// What calls cost.
+    pub(crate) pricing: Pricing,
+}
+
+/// What calls cost, and who sees it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pricing {
+    /// The prices.
+    pub(crate) table: PriceTable,
+    /// Whether the trailers of a call have its cost.
+    pub(crate) sends_trailer: bool,
 }
 
 impl Default for Policy {
@@ -91,6 +103,7 @@ impl Default for Policy {
             passthrough: true,
             regions: Vec::new(),
             request_metadata: None,
+            pricing: Pricing::default(),
         }
     }
 }

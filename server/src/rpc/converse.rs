@@ -4,6 +4,7 @@
 use bedrock_grpc_schema::runtime::v1::converse_stream_response::Member as Event;
 use bedrock_grpc_schema::runtime::v1::{
     ConverseRequest, ConverseResponse, ConverseStreamRequest, ConverseStreamResponse, InferenceConfiguration,
+    PerformanceConfiguration, PromptRouterTrace,
 };
 use opentelemetry::{Array, KeyValue, Value};
 
@@ -15,6 +16,7 @@ use super::usage::{ReportsUsage, UsageInfo};
 use crate::bedrock::Subject;
 use crate::callers::RequiredGuardrail;
 use crate::error::Failure;
+use crate::pricing::LATENCY_OPTIMIZED;
 use crate::routing::{ConverseDefaults, TokenLimits};
 use crate::telemetry::{self, names};
 
@@ -88,17 +90,39 @@ fn request_attributes(inference: Option<&InferenceConfiguration>, guardrail: Opt
     attributes
 }
 
+fn is_latency_optimized(config: Option<&PerformanceConfiguration>) -> bool {
+    config.and_then(|config| config.latency.as_deref()) == Some(LATENCY_OPTIMIZED)
+}
+
+/// The model that a prompt router has chosen. Its price applies.
+fn find_routed_model(router: Option<&PromptRouterTrace>) -> Option<String> {
+    router.and_then(|router| router.invoked_model_id.clone())
+}
+
 impl ReportsUsage for ConverseResponse {
     fn usage_info(&self) -> UsageInfo {
-        UsageInfo { stop_reason: self.stop_reason.clone(), usage: self.usage.clone() }
+        UsageInfo {
+            stop_reason: self.stop_reason.clone(),
+            usage: self.usage.clone(),
+            tier: self.service_tier.as_ref().and_then(|tier| tier.r#type.clone()),
+            is_latency_optimized: is_latency_optimized(self.performance_config.as_ref()),
+            routed_model: find_routed_model(self.trace.as_ref().and_then(|trace| trace.prompt_router.as_ref())),
+            images: 0,
+        }
     }
 }
 
 impl ReportsUsage for Event {
     fn usage_info(&self) -> UsageInfo {
         match self {
-            Self::MessageStop(stop) => UsageInfo { stop_reason: stop.stop_reason.clone(), usage: None },
-            Self::Metadata(metadata) => UsageInfo { stop_reason: None, usage: metadata.usage.clone() },
+            Self::MessageStop(stop) => UsageInfo { stop_reason: stop.stop_reason.clone(), ..UsageInfo::default() },
+            Self::Metadata(metadata) => UsageInfo {
+                usage: metadata.usage.clone(),
+                tier: metadata.service_tier.as_ref().and_then(|tier| tier.r#type.clone()),
+                is_latency_optimized: is_latency_optimized(metadata.performance_config.as_ref()),
+                routed_model: find_routed_model(metadata.trace.as_ref().and_then(|trace| trace.prompt_router.as_ref())),
+                ..UsageInfo::default()
+            },
             _ => UsageInfo::default(),
         }
     }

@@ -9,6 +9,7 @@ use bedrock_grpc_schema::runtime::v1::{
 use memchr::memmem;
 use opentelemetry::KeyValue;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::events::StreamEvent;
 use super::request::{UpstreamRequest, require_path_member};
@@ -65,8 +66,24 @@ fn guess_gen_ai_operation(model_id: &str) -> &'static str {
     }
 }
 
-/// Usage is in the response headers. `Call::on_response_headers` reads it.
-impl ReportsUsage for InvokeModelResponse {}
+/// The member with the images in the response of an image model.
+#[derive(Deserialize)]
+struct GeneratedImages {
+    images: Vec<IgnoredAny>,
+}
+
+/// Token usage is in the response headers. `Call::on_response_headers` reads it. Images are counted here, because no header
+/// counts them.
+impl ReportsUsage for InvokeModelResponse {
+    fn usage_info(&self) -> UsageInfo {
+        let body = self.body.as_deref().unwrap_or_default();
+        // The search is fast. Only a body with this member is parsed.
+        let has_images = memmem::find(body, b"\"images\"").is_some();
+        let generated = has_images.then(|| serde_json::from_slice::<GeneratedImages>(body).ok()).flatten();
+        let images = generated.map_or(0, |generated| u32::try_from(generated.images.len()).unwrap_or(u32::MAX));
+        UsageInfo { images, ..UsageInfo::default() }
+    }
+}
 
 /// The member that Bedrock adds to the last chunk of a stream, for every model.
 #[derive(Deserialize)]
@@ -97,7 +114,7 @@ impl ReportsUsage for Event {
             cache_write_input_tokens: metrics.cache_write_input_token_count,
             ..TokenUsage::default()
         });
-        UsageInfo { stop_reason: None, usage }
+        UsageInfo { usage, ..UsageInfo::default() }
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn log_call(code: Code, record: &CallRecord, elapsed: Duration, trace
         output_tokens = usage.and_then(|u| u.output_tokens),
         cache_read_input_tokens = usage.and_then(|u| u.cache_read_input_tokens),
         cache_write_input_tokens = usage.and_then(|u| u.cache_write_input_tokens),
+        cost_nanodollars = record.cost,
         trace_id,
         "call"
     );

@@ -57,6 +57,22 @@ pub(crate) fn count_missing_metadata() {
     MISSING_METADATA.add(1, &[]);
 }
 
+static UNKNOWN_COSTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    let meter = global::meter(names::SCOPE);
+    meter
+        .u64_counter(names::UNKNOWN_COSTS)
+        .with_unit("{call}")
+        .with_description("Calls whose cost is not known, because of a missing price or a missing usage")
+        .build()
+});
+
+/// Counts a call whose cost is not known, because the `price` of its model or its `usage` is `missing`.
+pub(crate) fn count_unknown_cost(model: &str, missing: &'static str) {
+    let labels =
+        [KeyValue::new(names::GEN_AI_REQUEST_MODEL, model.to_owned()), KeyValue::new(names::MISSING_FOR_COST, missing)];
+    UNKNOWN_COSTS.add(1, &labels);
+}
+
 static RELOADS: LazyLock<Counter<u64>> = LazyLock::new(|| {
     let meter = global::meter(names::SCOPE);
     meter.u64_counter(names::CONFIGURATION_RELOADS).with_description("Reloads of the configuration").build()

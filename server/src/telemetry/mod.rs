@@ -14,7 +14,8 @@ mod usage;
 
 pub(crate) use call_line::log_call;
 pub(crate) use counters::{
-    count_missing_metadata, count_reload, count_unknown_member, observe_running_calls, set_configuration_generation,
+    count_missing_metadata, count_reload, count_unknown_cost, count_unknown_member, observe_running_calls,
+    set_configuration_generation,
 };
 pub(crate) use export::{Exporters, TelemetryError};
 #[cfg(any(feature = "client", feature = "simulator"))]

@@ -55,6 +55,12 @@ pub(crate) const CONFIGURATION_RELOADS: &str = "bedrock_grpc.configuration.reloa
 pub(crate) const CONFIGURATION_GENERATION: &str = "bedrock_grpc.configuration.generation";
 /// `applied` or `rejected`.
 pub(crate) const RESULT: &str = "bedrock_grpc.result";
+/// The cost of a call in nano-dollars: an attribute of the CLIENT span.
+pub(crate) const COST: &str = "bedrock_grpc.cost_nanodollars";
+/// A counter: calls whose cost is not known, by [`GEN_AI_REQUEST_MODEL`] and [`MISSING_FOR_COST`].
+pub(crate) const UNKNOWN_COSTS: &str = "bedrock_grpc.cost.unknown_prices";
+/// What is missing: `price` or `usage`.
+pub(crate) const MISSING_FOR_COST: &str = "bedrock_grpc.cost.missing";
 pub(crate) const MEMBER: &str = "bedrock_grpc.member";
 
 // Values.

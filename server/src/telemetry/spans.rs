@@ -160,6 +160,7 @@ fn outcome_attributes(record: &CallRecord) -> Vec<KeyValue> {
         let reasons = Value::Array(vec![StringValue::from(reason.clone())].into());
         attributes.push(KeyValue::new(names::GEN_AI_RESPONSE_FINISH_REASONS, reasons));
     }
+    attributes.extend(record.cost.map(|cost| KeyValue::new(names::COST, i64::try_from(cost).unwrap_or(i64::MAX))));
     if let Some(counted) = &record.usage {
         attributes.push(KeyValue::new(names::GEN_AI_USAGE_INPUT_TOKENS, total_input_tokens(counted)));
         let counts = [

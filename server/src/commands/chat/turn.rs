@@ -11,6 +11,7 @@ use bedrock_grpc_client::{
 use super::conversation::Conversation;
 use super::screen::Screen;
 use crate::commands::connection::CommandError;
+use crate::pricing::{BilledUsage, LATENCY_OPTIMIZED, PriceTable, compute_cost};
 
 /// How a turn ended.
 pub(super) enum TurnEnd {
@@ -46,13 +47,13 @@ pub(super) async fn run_turn(
     if outcome.is_err() {
         screen.end_line()?;
     }
-    let response = outcome?;
+    let (response, cost) = outcome?;
     let calls = tool_calls(&response);
     for call in &calls {
         screen.print_note(&format!("{}({})", call.name, call.input))?;
     }
     let first_token = progress.first_token.map(|at| at.duration_since(started));
-    screen.print_note(&summary(&response, first_token, started.elapsed()))?;
+    screen.print_note(&summary(&response, cost, first_token, started.elapsed()))?;
     screen.end_line()?;
     match response.message() {
         // Bedrock rejects a message without content.
@@ -74,7 +75,7 @@ async fn stream_response(
     conversation: &Conversation,
     screen: &mut Screen,
     progress: &mut Progress,
-) -> Result<ConverseResponse, CommandError> {
+) -> Result<(ConverseResponse, Option<Cost>), CommandError> {
     let mut stream = client.converse_stream(conversation.request()).await?;
     let mut accumulator = Accumulator::default();
     let mut is_reasoning = false;
@@ -94,7 +95,40 @@ async fn stream_response(
         }
         accumulator.push(&event);
     }
-    finish(accumulator, &stream)
+    let response = finish(accumulator, &stream)?;
+    let cost = find_cost(&stream, conversation.model(), &response);
+    Ok((response, cost))
+}
+
+/// What a response costs.
+enum Cost {
+    /// The gateway sent it, in nano-dollars.
+    Exact(u64),
+    /// By the built-in price of the model, in nano-dollars. The gateway may have other prices.
+    ByList(u64),
+}
+
+/// The cost that the gateway sent, or the one by the built-in prices.
+fn find_cost(stream: &ConverseStream, model: &str, response: &ConverseResponse) -> Option<Cost> {
+    if let Some(cost) = stream.cost_nanodollars() {
+        return Some(Cost::Exact(cost));
+    }
+    let table = PriceTable::default();
+    let tier = response.service_tier.as_ref().and_then(|tier| tier.r#type.as_deref());
+    let latency = response.performance_config.as_ref().and_then(|config| config.latency.as_deref());
+    let usage = BilledUsage {
+        tokens: response.usage.as_ref(),
+        images: 0,
+        tier,
+        is_latency_optimized: latency == Some(LATENCY_OPTIMIZED),
+    };
+    compute_cost(table.find(model, stream.region())?, &usage).ok().map(Cost::ByList)
+}
+
+/// Dollars with at least two digits that are not zero.
+fn to_dollars(nano: u64) -> String {
+    let digits = if nano >= 10_000_000 { 4 } else { 7 };
+    format!("${:.digits$}", nano as f64 / 1e9)
 }
 
 fn finish(accumulator: Accumulator, stream: &ConverseStream) -> Result<ConverseResponse, CommandError> {
@@ -111,8 +145,8 @@ fn tool_calls(response: &ConverseResponse) -> Vec<ToolCall> {
     response.tool_uses().map(to_call).collect()
 }
 
-/// Usage, times and the stop reason, if it is not the usual one.
-fn summary(response: &ConverseResponse, first_token: Option<Duration>, total: Duration) -> String {
+/// Usage, cost, times and the stop reason, if it is not the usual one.
+fn summary(response: &ConverseResponse, cost: Option<Cost>, first_token: Option<Duration>, total: Duration) -> String {
     let mut parts = Vec::new();
     if let Some(usage) = &response.usage {
         parts.push(format!("{} input and {} output tokens", usage.input_tokens(), usage.output_tokens()));
@@ -120,10 +154,26 @@ fn summary(response: &ConverseResponse, first_token: Option<Duration>, total: Du
             parts.push(format!("{} from the cache", usage.cache_read_input_tokens()));
         }
     }
+    parts.extend(cost.map(|cost| match cost {
+        Cost::Exact(nano) => to_dollars(nano),
+        Cost::ByList(nano) => format!("about {}", to_dollars(nano)),
+    }));
     parts.extend(first_token.map(|time| format!("first token after {:.2} s", time.as_secs_f64())));
     parts.push(format!("{:.2} s", total.as_secs_f64()));
     if !matches!(response.stop_reason(), "end_turn" | "tool_use") {
         parts.push(format!("stop reason {}", response.stop_reason()));
     }
     format!("[{}]", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_cost_has_more_digits() {
+        assert_eq!(to_dollars(10_817_400), "$0.0108");
+        assert_eq!(to_dollars(153_960), "$0.0001540");
+        assert_eq!(to_dollars(2_500_000_000), "$2.5000");
+    }
 }
