@@ -3,35 +3,14 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::fixture::*;
 
-/// Sends a request, and returns the status and the body.
-async fn send(mut socket: impl AsyncRead + AsyncWrite + Unpin, line: &str) -> (u16, String) {
-    let request = format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    socket.read_to_string(&mut response).await.unwrap();
-    let (head, body) = response.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
-
-async fn get(address: &str, path: &str) -> (u16, String) {
-    send(TcpStream::connect(address).await.unwrap(), &format!("GET {path}")).await
-}
-
 async fn configuration(address: &str) -> Value {
-    let (status, body) = get(address, "/config").await;
+    let Page { status, body, .. } = get(address, "/config").await;
     assert_eq!(status, 200, "{body}");
     serde_json::from_str(&body).unwrap()
-}
-
-/// The address of the port.
-async fn address_of(gateway: &Gateway) -> String {
-    let line = gateway.log.line(|line| line["message"] == "serving the admin port").await;
-    line["address"].as_str().unwrap().to_owned()
 }
 
 fn replace(file: &Path, text: &str) {
@@ -51,7 +30,7 @@ async fn configuration_shows_generation_hash_and_the_error_of_the_last_reload() 
     let file = folder.path().join("gateway.yaml");
     std::fs::write(&file, FILE).unwrap();
     let gateway = Gateway::builder(&simulator).arg("--config").arg(file.to_str().unwrap()).start().await;
-    let address = address_of(&gateway).await;
+    let address = admin_address(&gateway).await;
     let first = configuration(&address).await;
     assert_eq!((&first["generation"], &first["last_reload_error"]), (&json!(1), &Value::Null));
     assert_eq!(first["settings"]["models"]["chat"]["targets"], json!([{"model": "demo.model"}]));
@@ -67,7 +46,7 @@ async fn configuration_shows_generation_hash_and_the_error_of_the_last_reload() 
     for key in ["generation", "hash", "loaded_at", "settings"] {
         assert_eq!(broken[key], first[key], "{key}");
     }
-    assert_eq!(get(&address, "/readyz").await, (200, "ready\n".to_owned()));
+    assert_eq!(get(&address, "/readyz").await.status_and_body(), (200, "ready\n".to_owned()));
 
     replace(&file, &format!("{}limits: {{ max_connections: 7 }}\n", FILE.replace("chat", "other")));
     gateway.log.line(|line| line["generation"] == 2).await;
@@ -83,8 +62,8 @@ async fn readiness_ends_with_the_shutdown_and_the_port_with_the_process() {
     let simulator = simulator().await;
     let builder = Gateway::builder(&simulator).arg("--admin-listen").arg("127.0.0.1:0").arg("--grace").arg("1h");
     let mut gateway = builder.start().await;
-    let address = address_of(&gateway).await;
-    assert_eq!(get(&address, "/readyz").await, (200, "ready\n".to_owned()));
+    let address = admin_address(&gateway).await;
+    assert_eq!(get(&address, "/readyz").await.status_and_body(), (200, "ready\n".to_owned()));
     let mut client = gateway.client().await;
     let mut stream = client.converse_stream(converse_stream("fault.stall.after.2", "Hi")).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
@@ -93,11 +72,11 @@ async fn readiness_ends_with_the_shutdown_and_the_port_with_the_process() {
     gateway.terminate();
     gateway.log.line(|line| line["message"] == "shutting down").await;
     // The log line is written before the state changes.
-    while get(&address, "/readyz").await.0 == 200 {
+    while get(&address, "/readyz").await.status == 200 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(get(&address, "/readyz").await, (503, "the gateway is shutting down\n".to_owned()));
-    assert_eq!(get(&address, "/livez").await, (200, "live\n".to_owned()));
+    assert_eq!(get(&address, "/readyz").await.status_and_body(), (503, "the gateway is shutting down\n".to_owned()));
+    assert_eq!(get(&address, "/livez").await.status_and_body(), (200, "live\n".to_owned()));
     drop((stream, client));
     assert!(gateway.process.wait().await.unwrap().success());
     assert!(TcpStream::connect(&address).await.is_err());
@@ -109,10 +88,10 @@ async fn gateway_without_credentials_is_not_ready_and_names_the_identity() {
     let simulator = simulator().await;
     let builder = Gateway::builder(&simulator).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
     let gateway = builder.arg("--admin-listen").arg("127.0.0.1:0").start().await;
-    let address = address_of(&gateway).await;
+    let address = admin_address(&gateway).await;
     let reason = "the AWS identity default has no valid credentials\n";
-    assert_eq!(get(&address, "/readyz").await, (503, reason.to_owned()));
-    assert_eq!(get(&address, "/livez").await.0, 200);
+    assert_eq!(get(&address, "/readyz").await.status_and_body(), (503, reason.to_owned()));
+    assert_eq!(get(&address, "/livez").await.status, 200);
 }
 
 #[tokio::test]
@@ -123,9 +102,9 @@ async fn identity_of_one_model_without_credentials_is_named_and_the_gateway_stay
     std::fs::write(&file, "models: { chat: { targets: [{ model: demo.model, profile: missing }] } }\n").unwrap();
     let builder = Gateway::builder(&simulator).arg("--config").arg(file.to_str().unwrap());
     let gateway = builder.arg("--admin-listen").arg("127.0.0.1:0").start().await;
-    let address = address_of(&gateway).await;
+    let address = admin_address(&gateway).await;
     let lines = "ready\nthe AWS identity missing has no valid credentials\n";
-    assert_eq!(get(&address, "/readyz").await, (200, lines.to_owned()));
+    assert_eq!(get(&address, "/readyz").await.status_and_body(), (200, lines.to_owned()));
 }
 
 #[tokio::test]
@@ -136,7 +115,7 @@ async fn unix_socket_serves_and_other_paths_and_methods_are_rejected() {
     let builder = Gateway::builder(&simulator).env("BEDROCK_GRPC_ADMIN_LISTEN", path.as_os_str());
     let mut gateway = builder.start().await;
     for (line, status) in [("GET /readyz", 200), ("GET /other", 404), ("POST /config", 405), ("HEAD /livez", 200)] {
-        assert_eq!(send(UnixStream::connect(&path).await.unwrap(), line).await.0, status, "{line}");
+        assert_eq!(send(UnixStream::connect(&path).await.unwrap(), line, &[], "").await.status, status, "{line}");
     }
     gateway.terminate();
     assert!(gateway.process.wait().await.unwrap().success());

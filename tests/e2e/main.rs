@@ -36,6 +36,7 @@ mod hostile;
 mod http1;
 mod identities;
 mod invoke_model;
+mod metrics;
 mod other_operations;
 mod permissions;
 mod reload;

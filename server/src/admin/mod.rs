@@ -1,4 +1,4 @@
-//! The port for operators: liveness, readiness and the configuration that applies, over HTTP/1.1.
+//! The port for operators: liveness, readiness, metrics and the configuration that applies, over HTTP/1.1.
 
 mod configuration;
 mod readiness;

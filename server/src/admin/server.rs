@@ -1,8 +1,8 @@
 //! The HTTP server of the port.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Router, serve};
@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::configuration::ConfigurationStatus;
 use super::readiness::ReadinessSources;
 use crate::net::{ListenAddress, Listener};
+use crate::telemetry::{PrometheusFormat, PrometheusReader};
 
 /// The port cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,7 @@ impl AdminServer {
         address: &ListenAddress,
         configuration: ConfigurationStatus,
         readiness: ReadinessSources,
+        metrics: PrometheusReader,
     ) -> Result<Self, AdminError> {
         let listener = Listener::bind(address).await;
         let listener = listener.map_err(|source| AdminError { address: address.clone(), source })?;
@@ -43,6 +45,7 @@ impl AdminServer {
         let router = Router::new()
             .route("/livez", get(|| async { "live\n" }))
             .route("/readyz", get(report_readiness).with_state(readiness))
+            .route("/metrics", get(show_metrics).with_state(metrics))
             .route("/config", get(show_configuration).with_state(configuration));
         let server = tokio::spawn(async move {
             // These servers have no end: a failed accept is logged and repeated.
@@ -64,6 +67,15 @@ async fn report_readiness(State(sources): State<ReadinessSources>) -> impl IntoR
         }
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason + "\n"),
     }
+}
+
+/// The metrics in the format that the scraper accepts.
+async fn show_metrics(State(metrics): State<PrometheusReader>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = PrometheusFormat::from_accept(accept);
+    // Thousands of series take milliseconds. No thread that serves calls is used for them.
+    let text = tokio::task::spawn_blocking(move || metrics.encode(format)).await.unwrap_or_default();
+    ([(CONTENT_TYPE, format.content_type())], text)
 }
 
 async fn show_configuration(State(status): State<ConfigurationStatus>) -> impl IntoResponse {

@@ -28,6 +28,7 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(2);
 pub(crate) struct ByteBudget {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    small_permits: usize,
     /// The number of permits of `large`. A message needs at most this many.
     large_permits: u32,
 }
@@ -47,6 +48,7 @@ impl ByteBudget {
         Self {
             small: Arc::new(Semaphore::new(small)),
             large: Arc::new(Semaphore::new(large)),
+            small_permits: small,
             large_permits: u32::try_from(large).unwrap_or(u32::MAX),
         }
     }
@@ -65,6 +67,12 @@ impl ByteBudget {
     pub(crate) fn try_charge(&self, bytes: usize) -> Option<ByteCharge> {
         let (semaphore, permits) = self.share(bytes);
         Arc::clone(semaphore).try_acquire_many_owned(permits).ok().map(ByteCharge)
+    }
+
+    /// The bytes that are charged now, rounded up.
+    pub(crate) fn bytes_in_flight(&self) -> usize {
+        let free = self.small.available_permits() + self.large.available_permits();
+        (self.small_permits + self.large_permits as usize).saturating_sub(free) * BYTES_PER_PERMIT
     }
 
     fn share(&self, bytes: usize) -> (&Arc<Semaphore>, u32) {

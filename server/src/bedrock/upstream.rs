@@ -19,6 +19,7 @@ use super::request::RequestTemplate;
 use super::retry_budget::RetryBudgets;
 use super::{Body, Subject, Target, bidirectional, region};
 use crate::error::{Exception, Failure};
+use crate::telemetry::{HostConnections, IdentityState};
 
 /// How Bedrock is reached: the endpoint, the Region and the credentials. What is not set comes from the environment, the
 /// profile and the instance, as aws-config finds it.
@@ -242,6 +243,22 @@ impl Upstream {
     #[must_use]
     pub(crate) fn readiness(&self) -> watch::Receiver<Readiness> {
         self.identity.readiness()
+    }
+
+    /// The AWS identity, for metrics.
+    #[must_use]
+    pub(crate) fn identity_state(&self) -> IdentityState {
+        IdentityState {
+            name: self.settings.identity.name(),
+            is_ready: *self.identity.readiness().borrow() == Readiness::Ready,
+            expires: self.identity.expiry(),
+        }
+    }
+
+    /// The connections to Bedrock now. All identities share them.
+    #[must_use]
+    pub(crate) fn count_connections(&self) -> Vec<HostConnections> {
+        self.endpoints.count_connections()
     }
 
     /// Records that Bedrock accepted a request with the credentials of `generation`.

@@ -153,6 +153,7 @@ where
                 () = &mut deadline => return Ok(trailers_only_response(&call, &Failure::DeadlineExceeded)),
                 () = terminated.cancelled() => return Ok(trailers_only_response(&call, &Failure::Draining)),
             };
+            call.on_response();
             Ok(watch_body(guard, response, deadline, load))
         })
     }

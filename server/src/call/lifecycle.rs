@@ -15,7 +15,7 @@ use super::context::{CallContext, Phase};
 use super::cost::record_cost;
 use super::method_name::{full_method_name, operation_name};
 use super::options::CallOptions;
-use super::record::{CallRecord, FailureSummary, RequestCharges};
+use super::record::{CallRecord, FailureSummary, RequestCharges, Waits};
 use super::settings::{CallSettings, MAX_ATTEMPTS};
 use super::shutdown::Shutdown;
 use crate::admission::{ByteCharge, CallPermit};
@@ -23,7 +23,7 @@ use crate::callers::{Caller, Peer};
 use crate::error::{Exception, Failure};
 use crate::pricing::LATENCY_OPTIMIZED;
 use crate::routing::Policy;
-use crate::telemetry::{CallSpans, log_call};
+use crate::telemetry::{CallSpans, ChunkTimer, ModelLabel, log_call, measure_call};
 
 /// One running call. The layer around the service and the service itself share it.
 pub(crate) struct Call {
@@ -73,7 +73,7 @@ impl Call {
             started: Instant::now(),
             _running: shutdown.running.token(),
             spans: CallSpans::start(full_method_name(path), headers),
-            record: Mutex::new(CallRecord { context, ..CallRecord::default() }),
+            record: Mutex::new(CallRecord { context, method: full_method_name(path), ..CallRecord::default() }),
             shutdown,
         })
     }
@@ -84,6 +84,7 @@ impl Call {
     /// As [`crate::callers::Authenticator::identify`].
     pub(super) async fn identify_caller(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Failure> {
         let caller = self.policy.authenticator.identify(headers, peer).await?;
+        self.update(|record| record.caller_name = Some(caller.name.clone().into()));
         if !caller.is_anonymous() {
             self.spans.set_caller(&caller.name);
             self.update(|record| record.context.caller = Some(caller.name.clone()));
@@ -113,7 +114,38 @@ impl Call {
 
     /// Records that a thread works on the request's message. The work itself is no wait: a large message may take long.
     pub(crate) fn on_message_start(&self) {
-        self.update(|record| record.charges.wait = None);
+        self.update(|record| {
+            if let Some((_, start)) = record.charges.wait.take() {
+                record.waits.queue += start.elapsed();
+            }
+        });
+    }
+
+    /// Records the start of the model's work. `operation` is its kind (`gen_ai.operation.name`).
+    pub(crate) fn on_model_start(&self, operation: &'static str, model_id: Option<&str>) {
+        let model = model_id.map(|id| ModelLabel::new(id, self.policy.models.contains_key(id)));
+        let start = self.elapsed();
+        self.update(|record| {
+            record.model = model;
+            record.model_work = Some((operation, start));
+        });
+    }
+
+    /// Records a time that the call has waited.
+    pub(super) fn add_wait(&self, add: impl FnOnce(&mut Waits)) {
+        self.update(|record| add(&mut record.waits));
+    }
+
+    /// Records that the call's task runs for the first time.
+    fn on_task_start(&self) {
+        let waited = self.elapsed();
+        self.add_wait(|waits| waits.queue += waited);
+    }
+
+    /// Records that the gateway has the first part of the response.
+    pub(super) fn on_response(&self) {
+        let elapsed = self.elapsed();
+        self.update(|record| record.responded = Some(elapsed));
     }
 
     /// Records that Bedrock's response headers have arrived.
@@ -130,6 +162,9 @@ impl Call {
             record.usage = usage;
             record.billing.tier = tier;
             record.billing.is_latency_optimized = is_latency_optimized;
+            if let Some(model) = &mut record.model {
+                model.record_served();
+            }
         });
     }
 
@@ -175,7 +210,12 @@ impl Call {
     pub(crate) fn on_event(&self) {
         self.update(|record| {
             record.context.events += 1;
-            record.first_event.get_or_insert_with(|| self.elapsed());
+            let first_event = *record.first_event.get_or_insert_with(|| self.elapsed());
+            match &mut record.chunks {
+                Some(chunks) => chunks.record_event(),
+                None if record.context.events == 1 => record.chunks = ChunkTimer::start(record, first_event),
+                None => {}
+            }
         });
     }
 
@@ -204,11 +244,14 @@ impl Call {
             record.charges = RequestCharges::default();
             record_cost(&self.policy.pricing.table, code, record);
             self.spans.end(code, record);
-            log_call(code, record, elapsed, self.spans.trace_id());
+            let trace_id = self.spans.trace_id();
+            measure_call(code, record, elapsed, trace_id.as_deref());
+            log_call(code, record, elapsed, trace_id);
         });
     }
 
-    fn elapsed(&self) -> Duration {
+    /// Time since the start of the call.
+    pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 }
@@ -230,6 +273,7 @@ impl CancelledOnDrop {
         if let Some(permit) = &mut self.permit {
             permit.start();
         }
+        self.call.on_task_start();
     }
 }
 

@@ -12,14 +12,14 @@ use prost_types::FileDescriptorSet;
 const OTHER: &str = "_OTHER";
 
 /// The method name without its service, for example `ConverseStream`.
-pub(super) fn operation_name(path: &str) -> &str {
+pub(super) fn operation_name(path: &str) -> &'static str {
     full_method_name(path).rsplit('/').next().unwrap_or(OTHER)
 }
 
 /// The full method name for the attribute `rpc.method`, for example
 /// `bedrock.runtime.v1.BedrockRuntimeService/ConverseStream`.
-pub(super) fn full_method_name(path: &str) -> &str {
-    path.strip_prefix('/').filter(|name| METHODS.contains(*name)).unwrap_or(OTHER)
+pub(super) fn full_method_name(path: &str) -> &'static str {
+    path.strip_prefix('/').and_then(|name| METHODS.get(name)).map_or(OTHER, String::as_str)
 }
 
 /// The full names of all methods in the schema.

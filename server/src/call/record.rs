@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
 
+use opentelemetry::StringValue;
+use tokio::time::Instant;
+
 use super::context::CallContext;
 use crate::admission::{ByteCharge, Wait};
 use crate::error::Failure;
+use crate::telemetry::{ChunkTimer, ModelLabel};
 
 /// The data that one call has collected so far.
 #[derive(Debug, Default)]
@@ -23,6 +27,22 @@ pub(crate) struct CallRecord {
     pub(crate) cost: Option<u64>,
     /// Time from the start of the call to its first event, or to the complete unary response.
     pub(crate) first_event: Option<Duration>,
+    /// The full name of the method, or `_OTHER`.
+    pub(crate) method: &'static str,
+    /// The caller's name, also the one of a gateway without callers.
+    pub(crate) caller_name: Option<StringValue>,
+    /// The model, as the metrics name it.
+    pub(crate) model: Option<ModelLabel>,
+    /// The Region of the last attempt.
+    pub(crate) region: Option<StringValue>,
+    /// The kind of the model's work (`gen_ai.operation.name`), and its start after the start of the call.
+    pub(crate) model_work: Option<(&'static str, Duration)>,
+    /// How long the call has waited, and for what.
+    pub(crate) waits: Waits,
+    /// Time from the start of the call until the gateway had the first part of its response.
+    pub(crate) responded: Option<Duration>,
+    /// Measures the time between two events of a stream.
+    pub(crate) chunks: Option<ChunkTimer>,
     /// The failure that ended the call.
     pub(crate) failure: Option<FailureSummary>,
     /// Why the request could not be read. tonic makes its own status of it, which has no details.
@@ -46,6 +66,17 @@ pub(crate) struct Billing {
     pub(crate) images: u32,
 }
 
+/// Times that a call has waited until the first part of its response. The rest is the gateway's own work.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Waits {
+    /// For the request's message.
+    pub(crate) caller: Duration,
+    /// For a thread, for memory, or for the call's turn.
+    pub(crate) queue: Duration,
+    /// For Bedrock's responses, and between two attempts.
+    pub(crate) bedrock: Duration,
+}
+
 /// The charges of a request's message.
 #[derive(Debug, Default)]
 pub(super) struct RequestCharges {
@@ -54,8 +85,8 @@ pub(super) struct RequestCharges {
     /// What many fields take in memory beyond their bytes.
     #[expect(dead_code, reason = "returned to the budget on drop")]
     pub(super) fields: Option<ByteCharge>,
-    /// The wait for a thread that works on the message.
-    pub(super) wait: Option<Wait>,
+    /// The wait for a thread that works on the message, and its start.
+    pub(super) wait: Option<(Wait, Instant)>,
 }
 
 /// What the log line and the spans contain about a failure.

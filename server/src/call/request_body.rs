@@ -60,6 +60,7 @@ pub(super) fn bound_body(
         client_streams: operation.is_some_and(|operation| operation.stream == StreamKind::Both),
         rest: Bytes::new(),
         messages: 0,
+        queued: Duration::ZERO,
     };
     Body::new(RequestBody { reader: Some(reader), reading: None, ready: VecDeque::new() })
 }
@@ -141,6 +142,8 @@ struct MessageReader {
     /// What has arrived and belongs to the next message.
     rest: Bytes,
     messages: u32,
+    /// How long messages have waited for room in the byte budget.
+    queued: Duration,
 }
 
 impl MessageReader {
@@ -173,8 +176,8 @@ impl MessageReader {
     }
 
     /// Starts the wait of a call with one message. It ends when a thread works on the message.
-    fn start_wait(&self) -> Option<Wait> {
-        (!self.client_streams).then(|| self.overload.wait_with_message())
+    fn start_wait(&self) -> Option<(Wait, Instant)> {
+        (!self.client_streams).then(|| (self.overload.wait_with_message(), Instant::now()))
     }
 
     fn start_progress(&self) -> Progress {
@@ -182,8 +185,22 @@ impl MessageReader {
     }
 
     async fn read_message(mut self) -> ReadMessage {
+        let (start, queued) = (Instant::now(), self.queued);
         let outcome = self.next_message().await;
+        let queued = self.queued - queued;
+        self.call.add_wait(|waits| {
+            waits.queue += queued;
+            waits.caller += start.elapsed().saturating_sub(queued);
+        });
         (self, outcome)
+    }
+
+    /// Reserves a part of the byte budget.
+    async fn reserve(&mut self, bytes: usize) -> Result<ByteCharge, Failure> {
+        let start = Instant::now();
+        let charge = self.budget.charge(bytes).await;
+        self.queued += start.elapsed();
+        charge.ok_or(Failure::NoRoomForMessage)
     }
 
     async fn next_message(&mut self) -> Result<Option<VecDeque<Bytes>>, Failure> {
@@ -243,7 +260,7 @@ impl MessageReader {
         let mut progress = self.start_progress();
         let mut parts = VecDeque::new();
         let mut received = 0;
-        let mut charge = reserve(&self.budget, length.min(SMALL_MESSAGE_BYTES)).await?;
+        let mut charge = self.reserve(length.min(SMALL_MESSAGE_BYTES)).await?;
         let mut is_charged = length <= SMALL_MESSAGE_BYTES;
         loop {
             let part = self.rest.split_to(self.rest.len().min(length - received));
@@ -255,7 +272,7 @@ impl MessageReader {
                 return Ok((parts, charge));
             }
             if !is_charged && received >= SMALL_MESSAGE_BYTES {
-                charge = reserve(&self.budget, length).await?;
+                charge = self.reserve(length).await?;
                 is_charged = true;
                 progress = self.start_progress();
             }
@@ -307,10 +324,6 @@ impl Drop for MessageReader {
     fn drop(&mut self) {
         drain(std::mem::take(&mut self.body), &self.call.shutdown);
     }
-}
-
-async fn reserve(budget: &ByteBudget, bytes: usize) -> Result<ByteCharge, Failure> {
-    budget.charge(bytes).await.ok_or(Failure::NoRoomForMessage)
 }
 
 /// Why a body cannot be read. tonic-web, which decodes the base64 of gRPC-Web, reports it by this text alone.

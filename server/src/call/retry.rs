@@ -9,6 +9,7 @@ use super::context::Phase;
 use super::lifecycle::Call;
 use crate::bedrock::{Target, Upstream};
 use crate::error::{Failure, Retry};
+use crate::telemetry::{count_retry, measure_attempt};
 
 /// Maximum wait between two attempts. The caller decides about a longer wait: the status contains the delay.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
@@ -63,6 +64,8 @@ impl Call {
                 return Err(failure);
             }
             tracing::debug!(attempts, reason = %classification.reason, delay_ms = delay.as_millis(), "retrying");
+            self.update(|record| count_retry(record, classification.reason));
+            let wait_start = self.elapsed();
             if rejects_credentials {
                 if upstream.is_default_region(target) {
                     upstream.refresh(generation).await;
@@ -70,6 +73,8 @@ impl Call {
             } else {
                 tokio::time::sleep(delay).await;
             }
+            let waited = self.elapsed() - wait_start;
+            self.add_wait(|waits| waits.bedrock += waited);
         }
     }
 
@@ -104,18 +109,33 @@ impl Call {
         let number = self.update(|record| {
             record.context.region = Some(target.region.clone());
             record.billing.model = target.model_id.clone();
+            record.region = Some(target.region.clone().into());
             record.context.phase = Phase::Request;
             record.context.request_id = None;
             record.context.attempts += 1;
             record.context.attempts
         });
         let span = self.spans().start_attempt(number, &target.region);
+        let start = self.elapsed();
         let outcome = attempt.await;
+        let error = outcome.as_ref().err().map(|failure| failure.classify().reason);
+        self.record_attempt_end(start, error);
         match &outcome {
             Ok(_) => upstream.record_accepted(generation),
             Err(failure) => span.record_failure(failure.classify().reason),
         }
         outcome
+    }
+
+    /// Measures an attempt that began `start` after the start of the call.
+    fn record_attempt_end(&self, start: Duration, error: Option<&'static str>) {
+        let now = self.elapsed();
+        self.update(|record| {
+            measure_attempt(record, now - start, error);
+            // Bedrock's work ends with the complete response. The gateway decodes it within the attempt.
+            let end = record.first_event.filter(|end| *end > start).unwrap_or(now);
+            record.waits.bedrock += end - start;
+        });
     }
 
     fn can_wait(&self, delay: Duration) -> bool {

@@ -21,7 +21,7 @@ use crate::net::{
     raise_descriptor_limit, stop_signal,
 };
 use crate::routing::PolicyHandle;
-use crate::telemetry::{Exporters, TelemetryError, report_losses};
+use crate::telemetry::{Exporters, TelemetryError, observe_connections, observe_identities, report_losses};
 
 /// Maximum time that the line "serving" waits for credentials.
 const CREDENTIALS_WAIT: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ pub(super) enum ServeError {
 pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let loaded = load(&options)?;
     raise_descriptor_limit();
-    let exporters = Exporters::start()?;
+    let exporters = Exporters::start(loaded.settings.admin.listen.is_some())?;
     let Settings { server, admin, limits, aws, .. } = loaded.settings.clone();
     let tls = loaded.settings.tls_options().as_ref().map(ServerTls::load).transpose()?;
     warn_if_exposed(&loaded.settings);
@@ -82,6 +82,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     };
     let upstream = Arc::new(Upstream::load(upstream).await?);
     let policy = PolicyHandle::new(loaded.settings.policy(&upstream, None)?);
+    observe_bedrock(&upstream, &policy);
     let grace = server.grace.0;
     let settings = GatewaySettings { tls: tls.clone(), ..gateway_settings(server, &limits) };
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream), policy.clone()).await?;
@@ -89,9 +90,11 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let sources =
         ReadinessSources { upstream: Arc::clone(&upstream), policy: policy.clone(), draining: gateway.draining() };
     // It serves until this function returns, so that it reports the shutdown too.
-    let _admin = match &admin.listen {
-        Some(address) => Some(AdminServer::start(address, status.clone(), sources).await?),
-        None => None,
+    let _admin = match (&admin.listen, exporters.scraped()) {
+        (Some(address), Some(metrics)) => {
+            Some(AdminServer::start(address, status.clone(), sources, metrics.clone()).await?)
+        }
+        _ => None,
     };
     let reloader = Reloader::new(options, loaded, policy, tls, Arc::clone(&upstream), status);
     // The gateway serves already. When this line is written, the gateway is also ready, unless credentials take longer.
@@ -116,6 +119,18 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     };
     exporters.stop();
     Ok(outcome?)
+}
+
+/// Reports the connections to Bedrock and the AWS identities as metrics.
+fn observe_bedrock(upstream: &Arc<Upstream>, policy: &PolicyHandle) {
+    let own = Arc::clone(upstream);
+    observe_connections(move || own.count_connections());
+    let (own, policy) = (Arc::clone(upstream), policy.clone());
+    observe_identities(move || {
+        let policy = policy.load();
+        let others = policy.identities.values().map(|upstream| upstream.identity_state());
+        std::iter::once(own.identity_state()).chain(others).collect()
+    });
 }
 
 /// Warns if strangers could use the gateway: it listens beyond this machine, and it knows neither TLS nor callers.

@@ -23,7 +23,7 @@ use crate::admission::{Admission, AdmissionSettings};
 use crate::bedrock::Upstream;
 use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
 use crate::routing::{Bedrock, PolicyHandle};
-use crate::telemetry::observe_running_calls;
+use crate::telemetry::{observe_bytes_in_flight, observe_running_calls};
 
 /// How long after the start of a shutdown calls are accepted that a client sent before it read GOAWAY. It is many round trips.
 const LATE_CALL_TIME: Duration = Duration::from_secs(2);
@@ -111,6 +111,8 @@ impl Gateway {
         let services = Services::new(services, Bedrock::new(upstream), health_service, load.clone())?;
         observe_running_calls(shutdown.running.clone());
         let admission = Admission::new(admission);
+        let bytes = admission.bytes.clone();
+        observe_bytes_in_flight(move || bytes.bytes_in_flight() as u64);
         // Browsers speak HTTP/1.1 where there is no TLS.
         let serves_http1 = web.is_some();
         let calls = CallLayer::new(calls, shutdown.clone(), admission, load, policy).layer(services);

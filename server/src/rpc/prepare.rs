@@ -61,6 +61,7 @@ pub(super) fn start_span(
         record.context.model_id = model_id.map(str::to_owned);
         record.context.resource = resource.map(|(kind, id)| (kind, id.to_owned()));
     });
+    call.on_model_start(gen_ai_operation, model_id);
     call.spans().start_model_span(gen_ai_operation, model_id, span_attributes);
 }
 

@@ -1,9 +1,9 @@
-//! Export of spans and metrics over OTLP.
+//! Export of spans and metrics: over OTLP, and of metrics to Prometheus.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use opentelemetry::global;
+use opentelemetry::{KeyValue, global};
 use opentelemetry_otlp::{MetricExporter, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
@@ -11,9 +11,10 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::losses::{LostData, observe_losses};
-use super::names;
+use super::metrics::{PrometheusReader, enable_metrics, start_at_zero};
 use super::span_queue::{CountedProcessor, SpanCounts};
 use super::spans::enable_spans;
+use super::{names, panic_hook};
 
 /// Maximum time for the last export at the end of the process.
 const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -23,6 +24,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
 pub(crate) struct Exporters {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
+    scraped: Option<PrometheusReader>,
 }
 
 /// Why the exporters could not start.
@@ -33,11 +35,11 @@ pub(crate) struct TelemetryError(#[from] opentelemetry_otlp::ExporterBuildError)
 impl Exporters {
     /// Exports spans and metrics over OTLP/gRPC when `OTEL_EXPORTER_OTLP_ENDPOINT`, or the variable for traces or metrics, is
     /// set. Without it nothing is exported. The standard `OTEL_*` variables apply: service name, resource attributes,
-    /// sampler, headers, batch sizes.
+    /// sampler, headers, batch sizes. If the metrics `are_scraped`, Prometheus can read them too.
     ///
     /// # Errors
     /// When an endpoint is set but is not a valid URL.
-    pub(crate) fn start() -> Result<Self, TelemetryError> {
+    pub(crate) fn start(are_scraped: bool) -> Result<Self, TelemetryError> {
         global::set_text_map_propagator(TraceContextPropagator::new());
         let mut exporters = Self::default();
         if is_endpoint_set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
@@ -51,14 +53,30 @@ impl Exporters {
             enable_spans();
             exporters.traces = Some(provider);
         }
-        if is_endpoint_set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") {
-            let exporter = MetricExporter::builder().with_tonic().build()?;
-            let provider =
-                SdkMeterProvider::builder().with_resource(resource()).with_periodic_exporter(exporter).build();
+        let is_exported = is_endpoint_set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
+        if is_exported || are_scraped {
+            let mut provider = SdkMeterProvider::builder().with_resource(resource());
+            if is_exported {
+                provider = provider.with_periodic_exporter(MetricExporter::builder().with_tonic().build()?);
+            }
+            if are_scraped {
+                let reader = PrometheusReader::default();
+                provider = provider.with_reader(reader.clone());
+                exporters.scraped = Some(reader);
+            }
+            let provider = provider.build();
             global::set_meter_provider(provider.clone());
+            enable_metrics();
+            start_at_zero();
+            panic_hook::start_at_zero();
             exporters.metrics = Some(provider);
         }
         Ok(exporters)
+    }
+
+    /// The metrics for Prometheus, if they are scraped.
+    pub(crate) fn scraped(&self) -> Option<&PrometheusReader> {
+        self.scraped.as_ref()
     }
 
     /// Sends the spans and metrics that have not been sent yet. Blocks until the collector has them, or [`STOP_TIMEOUT`] is over.
@@ -97,7 +115,8 @@ fn is_endpoint_set(signal: &str) -> bool {
 /// The attributes of every span and metric. The operator's service name takes precedence over ours.
 fn resource() -> Resource {
     let variable = |name| std::env::var(name).unwrap_or_default();
-    let builder = Resource::builder();
+    let version = KeyValue::new(names::SERVICE_VERSION, env!("CARGO_PKG_VERSION"));
+    let builder = Resource::builder().with_attribute(version);
     if is_service_named(&variable("OTEL_SERVICE_NAME"), &variable("OTEL_RESOURCE_ATTRIBUTES")) {
         builder.build()
     } else {

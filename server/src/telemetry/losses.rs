@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::{KeyValue, global};
+use opentelemetry::KeyValue;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::metrics::catalog;
 use super::names;
 
 /// Time between two checks of the counts.
@@ -47,10 +48,11 @@ pub(super) fn observe_losses(data: LostData, count: impl Fn() -> u64 + Send + Sy
 
 /// Warns about new losses, once a minute, and reports all of them in a metric, for as long as it is polled. It never resolves.
 pub(crate) async fn report_losses() {
-    let _counter = global::meter(names::SCOPE)
-        .u64_observable_counter(names::LOST_TELEMETRY)
-        .with_unit("{item}")
-        .with_description("Log lines that could not be written and spans that could not be exported")
+    let metric = catalog::LOST_TELEMETRY;
+    let _counter = catalog::meter()
+        .u64_observable_counter(metric.name)
+        .with_unit(metric.unit)
+        .with_description(metric.description)
         .with_callback(|observer| {
             for (data, count) in read_counts() {
                 observer.observe(count, &[KeyValue::new(names::LOST_DATA, data.label())]);

@@ -2,15 +2,16 @@
 
 use std::sync::LazyLock;
 
-use opentelemetry::global;
 use opentelemetry::metrics::Counter;
 
-use super::names;
+use super::metrics::catalog;
 
-static PANICS: LazyLock<Counter<u64>> = LazyLock::new(|| {
-    let meter = global::meter(names::SCOPE);
-    meter.u64_counter(names::PANICS).with_description("Panics in the gateway. Each one is a bug").build()
-});
+static PANICS: LazyLock<Counter<u64>> = LazyLock::new(|| catalog::PANICS.counter());
+
+/// Exports zero before the first panic.
+pub(super) fn start_at_zero() {
+    PANICS.add(0, &[]);
+}
 
 /// Logs and counts every panic of the process. The log line has the place of the panic and not its message, because a message
 /// may quote the text that the code was working on, for example a prompt.

@@ -109,7 +109,7 @@ impl CallSpans {
             if code != Code::Ok {
                 span.set_attribute(KeyValue::new(
                     names::ERROR_TYPE,
-                    error.clone().unwrap_or_else(|| status_name(code)),
+                    error.clone().unwrap_or_else(|| status_name(code).to_owned()),
                 ));
                 span.set_status(Status::error(text.clone()));
             }
@@ -118,7 +118,7 @@ impl CallSpans {
         let span = server.span();
         span.set_attribute(KeyValue::new(names::RPC_RESPONSE_STATUS_CODE, status_name(code)));
         if is_server_error(code) {
-            span.set_attribute(KeyValue::new(names::ERROR_TYPE, error.unwrap_or_else(|| status_name(code))));
+            span.set_attribute(KeyValue::new(names::ERROR_TYPE, error.unwrap_or_else(|| status_name(code).to_owned())));
             span.set_status(Status::error(text));
         }
         span.end();
@@ -175,7 +175,7 @@ fn outcome_attributes(record: &CallRecord) -> Vec<KeyValue> {
 
 /// Whether the code is an error of the server. The other codes are errors of the caller and leave the span's status unset.
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc>
-fn is_server_error(code: Code) -> bool {
+pub(super) fn is_server_error(code: Code) -> bool {
     matches!(
         code,
         Code::Unknown

@@ -1,9 +1,27 @@
-//! The name of a gRPC status code as the log and the spans spell it.
+//! The name of a gRPC status code as the log, the spans and the metrics spell it.
 
-use heck::ToShoutySnakeCase as _;
 use tonic::Code;
 
 /// The name of `code`, for example `RESOURCE_EXHAUSTED`.
-pub(super) fn status_name(code: Code) -> String {
-    format!("{code:?}").to_shouty_snake_case()
+/// <https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>
+pub(super) const fn status_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }

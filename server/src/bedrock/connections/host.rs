@@ -11,6 +11,7 @@ use super::http1::{Http1, Http1Host, Http1Lease};
 use super::http2::{Http2, Http2Host, Http2Lease};
 use super::lease::Lease;
 use super::{ConnectionOptions, SendError};
+use crate::telemetry::HostConnections;
 
 /// A connection is opened once this share of all streams is in use, so that the next calls find one ready.
 const FULL_SHARE: f64 = 0.75;
@@ -65,6 +66,19 @@ impl Host {
     /// Host and port, for requests.
     pub(in crate::bedrock) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The connections and the requests on them now.
+    pub(super) fn count(&self) -> HostConnections {
+        let state = self.lock();
+        let streams: usize = state.open.iter().map(|connection| connection.streams()).sum();
+        let used = state.http1_count.saturating_sub(state.idle.len());
+        let by_version = [("2", state.open.len(), streams), ("1.1", state.http1_count, used)];
+        HostConnections {
+            address: self.origin.authority().to_owned(),
+            by_version: by_version.map(|(version, connections, streams)| (version, connections as u64, streams as u64)),
+            waiting: state.waiters.len() as u64,
+        }
     }
 
     /// A connection for one call. Waits while all are in use; calls are served in the order in which they came.

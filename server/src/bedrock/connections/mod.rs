@@ -30,6 +30,7 @@ pub(in crate::bedrock) use http2::SendBody;
 pub(in crate::bedrock) use lease::Lease;
 pub(crate) use options::ConnectionOptions;
 
+use crate::telemetry::HostConnections;
 use connector::Connector;
 
 /// How many times a request is sent on another connection because the peer has not processed it. The peer did no work, so
@@ -73,6 +74,11 @@ impl Pool {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Host::new(origin.clone(), Arc::clone(&self.connector), self.options.clone());
         Arc::clone(hosts.entry(origin.clone()).or_insert_with(make))
+    }
+
+    /// The connections to all origins now.
+    pub(in crate::bedrock) fn count(&self) -> Vec<HostConnections> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).values().map(|host| host.count()).collect()
     }
 
     /// Closes the connections to all origins that are not in `used`.

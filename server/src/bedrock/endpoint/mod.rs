@@ -15,6 +15,7 @@ use http::Uri;
 
 use super::connections::{Host, Origin, Pool};
 use crate::error::Failure;
+use crate::telemetry::HostConnections;
 
 /// Maximum number of cached Regions. AWS has about forty, and a caller can write any Region in an ARN.
 const REGIONS_LIMIT: usize = 100;
@@ -58,6 +59,11 @@ fn configured_endpoint(service: &Service, config: &SdkConfig) -> Option<String> 
 }
 
 impl Endpoints {
+    /// The connections to Bedrock now.
+    pub(super) fn count_connections(&self) -> Vec<HostConnections> {
+        self.pool.count()
+    }
+
     /// Endpoints as `config` has them, with connections from `pool`. `by_region` has endpoints of the runtime that have priority.
     pub(super) fn new(config: &SdkConfig, by_region: HashMap<String, String>, pool: Pool) -> Self {
         let services = OPERATIONS.iter().map(|operation| operation.service);

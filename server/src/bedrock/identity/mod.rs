@@ -167,6 +167,11 @@ impl Identity {
         self.shared.readiness.subscribe()
     }
 
+    /// When the present credentials expire. `None` if there are none, or if they do not expire.
+    pub(super) fn expiry(&self) -> Option<SystemTime> {
+        self.shared.state.borrow().current.as_ref()?.expires
+    }
+
     /// Records that Bedrock accepted a request with the credentials of `generation`. Calls that started with replaced
     /// credentials change nothing.
     pub(super) fn record_accepted(&self, generation: u64) {
