@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::time::format_time;
 use crate::config::{Loaded, show_json};
 
 /// The state of the configuration. Clones share it.
@@ -60,7 +61,7 @@ impl ConfigurationStatus {
 
     /// Records that a reload was rejected. The generation stays.
     pub(crate) fn record_rejected(&self, message: String) {
-        let failure = ReloadFailure { at: now(), message };
+        let failure = ReloadFailure { at: format_time(SystemTime::now()), message };
         let configuration = Configuration::clone(&self.0.load());
         self.0.store(Arc::new(Configuration { last_reload_error: Some(failure), ..configuration }));
     }
@@ -76,15 +77,10 @@ impl Configuration {
         Self {
             generation,
             hash: loaded.hash.clone(),
-            loaded_at: now(),
+            loaded_at: format_time(SystemTime::now()),
             last_reload_error: None,
             keys_that_need_a_restart,
             settings: show_json(&loaded.settings),
         }
     }
-}
-
-/// The time as RFC 3339 has it: `2026-01-31T12:00:00Z`.
-fn now() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

@@ -1,17 +1,38 @@
 //! The HTTP server of the port.
 
-use axum::extract::State;
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, serve};
+use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::calls::CallsReport;
 use super::configuration::ConfigurationStatus;
+use super::log_level::{set_level, show_level};
+use super::page;
+use super::peer::Peer;
 use super::readiness::ReadinessSources;
+use crate::call::RunningCalls;
 use crate::net::{ListenAddress, Listener};
 use crate::telemetry::{PrometheusFormat, PrometheusReader};
+
+/// The largest body of a request. A filter of the log is shorter.
+const MAX_BODY_BYTES: usize = 4096;
+
+/// Headers of every response. The page loads only its own files, and nothing is kept by a cache.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'; base-uri 'none'")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
 
 /// The port cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +42,19 @@ pub(crate) struct AdminError {
     address: ListenAddress,
     /// The error of the operating system.
     source: std::io::Error,
+}
+
+/// What the port shows.
+#[derive(Clone)]
+pub(crate) struct AdminSources {
+    /// The configuration that applies.
+    pub(crate) configuration: ConfigurationStatus,
+    /// What readiness depends on.
+    pub(crate) readiness: ReadinessSources,
+    /// The metrics.
+    pub(crate) metrics: PrometheusReader,
+    /// The calls that run.
+    pub(crate) calls: RunningCalls,
 }
 
 /// The server of the port. Dropping it closes the port.
@@ -33,40 +67,55 @@ impl AdminServer {
     ///
     /// # Errors
     /// When the address is in use or not allowed.
-    pub(crate) async fn start(
-        address: &ListenAddress,
-        configuration: ConfigurationStatus,
-        readiness: ReadinessSources,
-        metrics: PrometheusReader,
-    ) -> Result<Self, AdminError> {
+    pub(crate) async fn start(address: &ListenAddress, sources: AdminSources) -> Result<Self, AdminError> {
         let listener = Listener::bind(address).await;
         let listener = listener.map_err(|source| AdminError { address: address.clone(), source })?;
         tracing::info!(address = listener.address(), "serving the admin port");
-        let router = Router::new()
-            .route("/livez", get(|| async { "live\n" }))
-            .route("/readyz", get(report_readiness).with_state(readiness))
-            .route("/metrics", get(show_metrics).with_state(metrics))
-            .route("/config", get(show_configuration).with_state(configuration));
+        let service = router(sources).into_make_service_with_connect_info::<Peer>();
         let server = tokio::spawn(async move {
             // These servers have no end: a failed accept is logged and repeated.
             let _ = match listener {
-                Listener::Tcp(listener) => serve(listener, router).await,
-                Listener::Unix(listener, _file) => serve(listener, router).await,
+                Listener::Tcp(listener) => serve(listener, service).await,
+                Listener::Unix(listener, _file) => serve(listener, service).await,
             };
         });
         Ok(Self { _server: AbortOnDropHandle::new(server) })
     }
 }
 
-/// 200 while new calls can be expected to succeed, else 503. Problems of other identities are further lines.
-async fn report_readiness(State(sources): State<ReadinessSources>) -> impl IntoResponse {
-    match sources.check() {
-        Ok(()) => {
-            let lines = std::iter::once("ready".to_owned()).chain(sources.other_problems());
-            (StatusCode::OK, lines.map(|line| line + "\n").collect::<String>())
-        }
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason + "\n"),
-    }
+fn router(sources: AdminSources) -> Router {
+    let AdminSources { configuration, readiness, metrics, calls } = sources;
+    Router::new()
+        .route("/", get(page::show_page))
+        .route("/page.js", get(page::show_script))
+        .route("/page.css", get(page::show_style))
+        .route("/livez", get(|| async { "live\n" }))
+        .route("/readyz", get(show_readiness).with_state(readiness))
+        .route("/metrics", get(show_metrics).with_state(metrics))
+        .route("/calls", get(show_calls).with_state(calls))
+        .route("/config", get(show_configuration).with_state(configuration))
+        .route("/log-level", get(show_level).post(set_level))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(add_headers))
+}
+
+async fn add_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().extend(HEADERS);
+    response
+}
+
+/// A value as JSON.
+fn to_json(value: &impl Serialize) -> Response {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    ([(CONTENT_TYPE, "application/json")], text + "\n").into_response()
+}
+
+/// 200 while new calls can be expected to succeed, else 503.
+async fn show_readiness(State(sources): State<ReadinessSources>) -> impl IntoResponse {
+    let report = sources.report();
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, to_json(&report))
 }
 
 /// The metrics in the format that the scraper accepts.
@@ -78,7 +127,10 @@ async fn show_metrics(State(metrics): State<PrometheusReader>, headers: HeaderMa
     ([(CONTENT_TYPE, format.content_type())], text)
 }
 
+async fn show_calls(State(calls): State<RunningCalls>) -> impl IntoResponse {
+    to_json(&CallsReport::new(&calls))
+}
+
 async fn show_configuration(State(status): State<ConfigurationStatus>) -> impl IntoResponse {
-    let text = serde_json::to_string_pretty(&*status.load()).unwrap_or_default();
-    ([(CONTENT_TYPE, "application/json")], text + "\n")
+    to_json(&*status.load())
 }

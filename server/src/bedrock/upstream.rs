@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use bytes::Bytes;
@@ -259,6 +260,12 @@ impl Upstream {
     #[must_use]
     pub(crate) fn count_connections(&self) -> Vec<HostConnections> {
         self.endpoints.count_connections()
+    }
+
+    /// When the readiness last changed.
+    #[must_use]
+    pub(crate) fn readiness_since(&self) -> SystemTime {
+        self.identity.readiness_since()
     }
 
     /// Records that Bedrock accepted a request with the credentials of `generation`.

@@ -138,7 +138,10 @@ impl http_body::Body for CallBody {
                         Frame::trailers(trailers)
                     }
                 },
-                Err(data) => data,
+                Err(data) => {
+                    self.guard.call.count_response_bytes(data.data_ref().map_or(0, Bytes::len));
+                    data
+                }
             })),
             Some(Err(status)) => {
                 let failure = self.guard.call.failure_of(status);

@@ -1,5 +1,6 @@
 //! The state of one running call: where it starts, what is recorded during it, and its one end.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::cost::record_cost;
 use super::method_name::{full_method_name, operation_name};
 use super::options::CallOptions;
 use super::record::{CallRecord, FailureSummary, RequestCharges, Waits};
+use super::running::{RunningCall, RunningPlace};
 use super::settings::{CallSettings, MAX_ATTEMPTS};
 use super::shutdown::Shutdown;
 use crate::admission::{ByteCharge, CallPermit};
@@ -41,6 +43,9 @@ pub(crate) struct Call {
     pub(super) max_attempts: u32,
     started: Instant,
     _running: TaskTrackerToken,
+    place: RunningPlace,
+    request_bytes: AtomicU64,
+    response_bytes: AtomicU64,
     spans: CallSpans,
     record: Mutex<CallRecord>,
     caller: OnceLock<Arc<Caller>>,
@@ -63,7 +68,7 @@ impl Call {
             expose_upstream_messages: settings.expose_upstream_messages,
             ..CallContext::default()
         };
-        Arc::new(Self {
+        let call = Arc::new(Self {
             settings,
             policy,
             caller: OnceLock::new(),
@@ -72,10 +77,15 @@ impl Call {
             max_attempts: if is_retried_by_caller(headers) { 1 } else { MAX_ATTEMPTS },
             started: Instant::now(),
             _running: shutdown.running.token(),
+            place: shutdown.calls.enter(),
+            request_bytes: AtomicU64::new(0),
+            response_bytes: AtomicU64::new(0),
             spans: CallSpans::start(full_method_name(path), headers),
             record: Mutex::new(CallRecord { context, method: full_method_name(path), ..CallRecord::default() }),
             shutdown,
-        })
+        });
+        call.place.show(&call);
+        call
     }
 
     /// Finds the caller. This is the only place where a call gets one.
@@ -198,6 +208,39 @@ impl Call {
     /// Cancelled when the gateway shuts down and takes no more requests.
     pub(super) fn rejecting(&self) -> CancellationToken {
         self.shutdown.rejecting.clone()
+    }
+
+    /// What operators see of the call. `None` once it has finished.
+    pub(super) fn describe(&self, number: u64) -> Option<RunningCall> {
+        let (age, trace_id) = (self.elapsed(), self.spans.trace_id());
+        self.update(|record| {
+            let context = &record.context;
+            (!record.finished).then(|| RunningCall {
+                number,
+                rpc: context.operation.clone(),
+                caller: context.caller.clone(),
+                model: context.model_id.clone(),
+                target: record.billing.model.clone(),
+                region: context.region.clone(),
+                phase: context.phase.as_str(),
+                age,
+                attempts: context.attempts,
+                events: context.events,
+                request_bytes: self.request_bytes.load(Ordering::Relaxed),
+                response_bytes: self.response_bytes.load(Ordering::Relaxed),
+                trace_id,
+            })
+        })
+    }
+
+    /// Counts bytes of a request's message that have arrived.
+    pub(super) fn count_request_bytes(&self, bytes: usize) {
+        self.request_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of the response that the caller's connection has taken.
+    pub(super) fn count_response_bytes(&self, bytes: usize) {
+        self.response_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Records the time of the first event, or of the complete unary response.

@@ -161,6 +161,7 @@ impl MessageReader {
 
     /// Checks a complete message, charges what its fields take when it is decoded, and keeps the charges.
     fn check_message(&self, parts: &[Bytes], charge: ByteCharge) -> Result<(), Failure> {
+        self.call.count_request_bytes(parts.iter().map(Bytes::len).sum());
         let limits = RequestLimits {
             fields: MAX_REQUEST_FIELDS,
             ignore_unknown_fields: self.call.settings.ignore_unknown_fields,

@@ -1,7 +1,9 @@
-//! The signals that end calls when the gateway shuts down, and the count of calls that still run.
+//! The signals that end calls when the gateway shuts down, and the calls that still run.
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::running::RunningCalls;
 
 /// Signals of a shutdown. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -15,4 +17,6 @@ pub(crate) struct Shutdown {
     pub(crate) terminated: CancellationToken,
     /// Counts the calls that run.
     pub(crate) running: TaskTracker,
+    /// The calls that run.
+    pub(crate) calls: RunningCalls,
 }

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::reload::Reloader;
 use super::supervisor::{notify_stopping, supervise};
-use crate::admin::{AdminError, AdminServer, ConfigurationStatus, ReadinessSources};
+use crate::admin::{AdminError, AdminServer, AdminSources, ConfigurationStatus, ReadinessSources};
 use crate::admission::{AdmissionSettings, OverloadSettings, default_byte_budget};
 use crate::bedrock::{ConnectionOptions, ConnectorError, Settings as UpstreamSettings, Upstream};
 use crate::call::{CallSettings, Timeouts};
@@ -87,12 +87,18 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let settings = GatewaySettings { tls: tls.clone(), ..gateway_settings(server, &limits) };
     let mut gateway = Gateway::start(settings, Arc::clone(&upstream), policy.clone()).await?;
     let status = ConfigurationStatus::new(&loaded);
-    let sources =
-        ReadinessSources { upstream: Arc::clone(&upstream), policy: policy.clone(), draining: gateway.draining() };
+    let draining_since = Arc::default();
+    let readiness = ReadinessSources {
+        upstream: Arc::clone(&upstream),
+        policy: policy.clone(),
+        draining: gateway.draining(),
+        draining_since: Arc::clone(&draining_since),
+    };
     // It serves until this function returns, so that it reports the shutdown too.
     let _admin = match (&admin.listen, exporters.scraped()) {
         (Some(address), Some(metrics)) => {
-            Some(AdminServer::start(address, status.clone(), sources, metrics.clone()).await?)
+            let (configuration, metrics, calls) = (status.clone(), metrics.clone(), gateway.calls());
+            Some(AdminServer::start(address, AdminSources { configuration, readiness, metrics, calls }).await?)
         }
         _ => None,
     };
@@ -105,6 +111,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
             error = gateway.wait_for_failure() => Err(error),
             () = stop_signal() => {
                 tracing::info!(?grace, "shutting down");
+                let _ = draining_since.set(SystemTime::now());
                 notify_stopping();
                 gateway.shutdown(stop_signal()).await
             }

@@ -207,7 +207,7 @@ pub(crate) enum TlsVersion {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AdminSettings {
     /// The address of the port for operators: host:port (port 0 takes a free one), or the path of a Unix socket. It serves
-    /// `/livez`, `/readyz`, `/metrics` and `/config` over HTTP without authentication. [default: no port]
+    /// a page, `/livez`, `/readyz`, `/metrics`, `/calls`, `/config` and `/log-level` over HTTP without authentication. [default: no port]
     #[schemars(extend("x-flag" = "admin-listen", "x-value" = "ADDRESS", "format" = "own-address"))]
     pub(crate) listen: Option<ListenAddress>,
 }

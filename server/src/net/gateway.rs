@@ -21,7 +21,7 @@ use super::services::{RUNTIME_SERVICE, ServiceSettings, Services};
 use super::tls::ServerTls;
 use crate::admission::{Admission, AdmissionSettings};
 use crate::bedrock::Upstream;
-use crate::call::{CallLayer, CallSettings, LoadReporter, Shutdown};
+use crate::call::{CallLayer, CallSettings, LoadReporter, RunningCalls, Shutdown};
 use crate::routing::{Bedrock, PolicyHandle};
 use crate::telemetry::{observe_bytes_in_flight, observe_running_calls};
 
@@ -146,6 +146,12 @@ impl Gateway {
     #[must_use]
     pub(crate) fn draining(&self) -> CancellationToken {
         self.shutdown.draining.clone()
+    }
+
+    /// The calls that run.
+    #[must_use]
+    pub(crate) fn calls(&self) -> RunningCalls {
+        self.shutdown.calls.clone()
     }
 
     /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, calls that were already on their way are accepted,

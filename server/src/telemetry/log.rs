@@ -4,11 +4,12 @@ use std::io::IsTerminal as _;
 
 use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, reload};
 
+use super::log_filter::keep_filter;
 use super::losses::{LostData, observe_losses};
 
 /// The format of log lines.
@@ -46,7 +47,9 @@ pub(crate) fn start_log(format: LogFormat, default_filter: &str) -> LogWriter {
         .finish(std::io::stderr());
     let dropped = writer.error_counter();
     observe_losses(LostData::LogLines, move || dropped.dropped_lines() as u64);
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter));
+    let from_env = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| EnvFilter::builder().parse(text).is_ok());
+    let text = from_env.unwrap_or_else(|| default_filter.to_owned());
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(&text));
     let no_library_trace =
         filter_fn(|metadata| *metadata.level() != Level::TRACE || metadata.target().starts_with("bedrock_"));
     let lines = tracing_subscriber::fmt::layer()
@@ -58,6 +61,9 @@ pub(crate) fn start_log(format: LogFormat, default_filter: &str) -> LogWriter {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // A second start (in a test) keeps the subscriber of the first one.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter.and(no_library_trace))).try_init();
+    let lines = lines.with_filter(filter.and(no_library_trace));
+    if tracing_subscriber::registry().with(lines).try_init().is_ok() {
+        keep_filter(handle, text);
+    }
     LogWriter(guard)
 }

@@ -3,6 +3,7 @@
 mod call_line;
 mod export;
 mod log;
+mod log_filter;
 mod losses;
 mod metrics;
 pub(crate) mod names;
@@ -17,6 +18,7 @@ pub(crate) use export::{Exporters, TelemetryError};
 #[cfg(any(feature = "client", feature = "simulator"))]
 pub(crate) use log::WARNINGS_FILTER;
 pub(crate) use log::{LogFormat, SERVER_FILTER, start_log};
+pub(crate) use log_filter::{log_filter, set_log_filter};
 pub(crate) use losses::report_losses;
 pub(crate) use metrics::{
     ChunkTimer, HostConnections, IdentityState, ModelLabel, PrometheusFormat, PrometheusReader, count_missing_metadata,

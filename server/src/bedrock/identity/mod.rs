@@ -9,8 +9,8 @@ mod orphans;
 mod refresh;
 mod source;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -70,6 +70,8 @@ pub(super) struct Identity {
 struct Shared {
     state: watch::Sender<State>,
     readiness: watch::Sender<Readiness>,
+    /// When the readiness last changed.
+    readiness_since: StdMutex<SystemTime>,
     /// The `since` of the credentials that Bedrock has accepted; 0 before that.
     accepted: AtomicU64,
     /// Requests a load from the refresher.
@@ -97,6 +99,7 @@ impl Identity {
         let shared = Arc::new(Shared {
             state: watch::channel(State::default()).0,
             readiness: watch::channel(Readiness::NoCredentials).0,
+            readiness_since: StdMutex::new(SystemTime::now()),
             accepted: AtomicU64::new(0),
             wanted: Notify::new(),
             clock: Clock::default(),
@@ -172,6 +175,11 @@ impl Identity {
         self.shared.state.borrow().current.as_ref()?.expires
     }
 
+    /// When the readiness last changed.
+    pub(super) fn readiness_since(&self) -> SystemTime {
+        *self.shared.readiness_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Records that Bedrock accepted a request with the credentials of `generation`. Calls that started with replaced
     /// credentials change nothing.
     pub(super) fn record_accepted(&self, generation: u64) {
@@ -214,10 +222,16 @@ impl Identity {
 }
 
 impl Shared {
+    fn replace_readiness(&self, now: Readiness) {
+        if self.readiness.send_if_modified(|was| std::mem::replace(was, now) != now) {
+            *self.readiness_since.lock().unwrap_or_else(PoisonError::into_inner) = SystemTime::now();
+        }
+    }
+
     fn set_readiness(&self, now: Readiness) {
         // Most calls change nothing, and for these the read lock is enough.
         if *self.readiness.borrow() != now {
-            self.readiness.send_if_modified(|was| std::mem::replace(was, now) != now);
+            self.replace_readiness(now);
             self.wanted.notify_one();
         }
     }

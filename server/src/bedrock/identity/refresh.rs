@@ -96,7 +96,7 @@ impl<S: CredentialSource> Refresher<S> {
         });
         if let Some(readiness) = readiness {
             // Without waking this task.
-            self.shared.readiness.send_if_modified(|was| std::mem::replace(was, readiness) != readiness);
+            self.shared.replace_readiness(readiness);
         }
     }
 
