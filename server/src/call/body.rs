@@ -130,9 +130,10 @@ impl http_body::Body for CallBody {
                     }
                     status => {
                         self.finish(state, &status.unwrap_or_else(|| Status::new(Code::Unknown, "")));
-                        insert_cost(&self.guard.call, &mut trailers);
+                        let call = &self.guard.call;
+                        insert_cost(&call.policy.pricing, call.update(|record| record.cost), &mut trailers);
                         if let Some(load) = &self.load {
-                            let usage = self.guard.call.update(|record| record.usage.clone());
+                            let usage = call.update(|record| record.usage.clone());
                             load.insert_report(usage.as_ref(), &mut trailers);
                         }
                         Frame::trailers(trailers)

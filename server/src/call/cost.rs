@@ -4,9 +4,9 @@ use http::HeaderMap;
 use opentelemetry::StringValue;
 use tonic::Code;
 
-use super::lifecycle::Call;
 use super::record::CallRecord;
 use crate::pricing::{BilledUsage, PriceTable, UnknownCost, compute_cost};
+use crate::routing::Pricing;
 use crate::telemetry::{ModelLabel, count_unknown_cost};
 
 /// The trailer with the cost of the call in nano-dollars, as a decimal number.
@@ -50,11 +50,8 @@ fn model_label(record: &CallRecord, model: &str) -> StringValue {
 }
 
 /// Writes the cost into the trailers of a finished call, if it is known and the operator has turned that on.
-pub(super) fn insert_cost(call: &Call, trailers: &mut HeaderMap) {
-    if !call.policy.pricing.sends_trailer {
-        return;
-    }
-    if let Some(cost) = call.update(|record| record.cost) {
+pub(super) fn insert_cost(pricing: &Pricing, cost: Option<u64>, trailers: &mut HeaderMap) {
+    if let Some(cost) = cost.filter(|_| pricing.sends_trailer) {
         trailers.insert(TRAILER, cost.into());
     }
 }
