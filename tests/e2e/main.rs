@@ -44,6 +44,7 @@ mod retries;
 mod streams;
 mod telemetry;
 mod telemetry_losses;
+mod top;
 mod transport;
 mod unknown;
 mod unknown_fields;

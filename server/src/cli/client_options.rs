@@ -1,4 +1,4 @@
-//! Options of the commands that call a gateway: `call` and `chat`.
+//! Options of the commands that use a gateway: `call`, `chat` and `top`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -96,6 +96,40 @@ pub(crate) struct ChatOptions {
 
     #[command(flatten)]
     pub(crate) connection: GatewayConnectionOptions,
+}
+
+/// Options of `top`.
+#[derive(Debug, Args)]
+pub(crate) struct TopOptions {
+    /// The admin port of the gateway: host:port, or the path of a Unix socket.
+    #[arg(long, default_value = "127.0.0.1:9901", env = "BEDROCK_GRPC_ADMIN_ADDRESS")]
+    pub(crate) address: String,
+
+    /// The token of the admin port, sent as `authorization: Bearer`. Prefer the variable: other users of the machine can see a
+    /// command line.
+    #[arg(long, env = "BEDROCK_GRPC_ADMIN_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+
+    /// Time between two reads of the admin port.
+    #[arg(long, default_value = "1s", value_parser = parse_interval)]
+    pub(crate) interval: Duration,
+
+    /// Print lines of JSON, with all models and callers.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print this number of lines, and end.
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+}
+
+/// A time above zero.
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) => Err("must be above zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// An operation of Bedrock.

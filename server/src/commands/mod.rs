@@ -16,6 +16,8 @@ mod serve;
 #[cfg(feature = "simulator")]
 mod simulate;
 mod supervisor;
+#[cfg(feature = "client")]
+mod top;
 
 use std::process::ExitCode;
 
@@ -63,6 +65,11 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Chat(options) => {
             let _log = start_log(cli.log_format, WARNINGS_FILTER);
             to_client_exit_code(chat::chat(*options).await)
+        }
+        #[cfg(feature = "client")]
+        Command::Top(options) => {
+            let _log = start_log(cli.log_format, WARNINGS_FILTER);
+            to_client_exit_code(top::top(*options).await)
         }
     }
 }
