@@ -105,7 +105,7 @@ deploy_lint() {
   "$bin/shellcheck" "${scripts[@]}"
   # Sourced files share variables with .ci/run.
   "$bin/shellcheck" --shell=bash --exclude=SC2034,SC2154 .ci/tools.sh tests/deploy/*.sh
-  "$bin/yamllint" --strict -d '{extends: relaxed, rules: {line-length: disable}}' deploy/compose deploy/mesh deploy/kustomize deploy/helm/bedrock-grpc/{ci,tests,values.yaml,Chart.yaml}
+  "$bin/yamllint" --strict -d '{extends: relaxed, rules: {line-length: disable}}' deploy/compose deploy/monitoring deploy/mesh deploy/kustomize deploy/helm/bedrock-grpc/{ci,tests,values.yaml,Chart.yaml}
   if [[ -d .github/workflows ]]; then
     deploy_tools || return
     PATH="$bin:$PATH" actionlint
@@ -140,6 +140,26 @@ deploy_run() {
     echo "--- $script"
     "$tools/envoy/bin/python" "tests/deploy/$script"
   done
+}
+
+# The rules and the dashboard of deploy/monitoring: the file is what the script writes, the rules are right by promtool, and a real
+# Prometheus, which scrapes a gateway with load and faults, has data for every query and every rule.
+monitoring() {
+  python3 deploy/monitoring/dashboard.py --check
+  if ! command -v prometheus >/dev/null; then
+    # The package also starts a server. Only its programs are needed.
+    [[ $(id -u) == 0 ]] && apt-get update -qq && (cd "$tools" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb prometheus) || {
+      loudly "prometheus is missing (Debian: prometheus): deploy/monitoring is NOT tried"
+      return "$skipped"
+    }
+    export PATH="$tools/prometheus/usr/bin:$PATH"
+  fi
+  promtool check rules deploy/monitoring/rules.yaml
+  # It would look for the files of the rules, which are there under the same names.
+  (cd deploy/monitoring && promtool check config --syntax-only prometheus.yaml && promtool test rules rules_test.yaml)
+  [[ -x $gateway ]] || { echo "there is no $gateway"; return 1; }
+  venv monitoring tests/deploy/monitoring/requirements.txt
+  "$tools/monitoring/bin/python" tests/deploy/monitoring/prometheus.py
 }
 
 # Packages of the server, each installed from the local file into an empty environment, where `demo` must run. CI packages the debug
