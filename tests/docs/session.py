@@ -171,19 +171,25 @@ class Session:
     def wait_until_it_listens(self, server, command, log):
         words = shlex.split(command.replace("\\\n", " "))
         listen = words[words.index("--listen") + 1] if "--listen" in words else self.environment["BEDROCK_GRPC_LISTEN"]
-        if "/" in listen:
-            address = str(self.folder / listen)
-        else:
-            host, _, port = listen.rpartition(":")
-            address = (host, int(port))
+        addresses = [self.address_of(listen)]
+        # The admin port opens after the other one.
+        if "--admin-listen" in words:
+            addresses.append(self.address_of(words[words.index("--admin-listen") + 1]))
         # `simulate --tls FILE` writes its certificate after it listens.
         file = self.folder / words[words.index("--tls") + 1] if "--tls" in words else None
         end = time.monotonic() + 30
-        while not can_connect(address) or (file and not file.exists()):
+        while not all(map(can_connect, addresses)) or (file and not file.exists()):
             if server.poll() is not None or time.monotonic() > end:
                 log.seek(0)
                 raise Failed(f"{command}\ndoes not listen on {listen}\n{log.read()}")
             time.sleep(0.05)
+
+    def address_of(self, listen):
+        """The address of `host:port`, or of a Unix socket."""
+        if "/" in listen:
+            return str(self.folder / listen)
+        host, _, port = listen.rpartition(":")
+        return host, int(port)
 
     def stop_servers(self):
         for server in self.servers:
