@@ -22,13 +22,13 @@ enum Pushback {
 use Pushback::{Delay, None as Nothing, Stop};
 
 /// A row of the table: the simulator's fault, and the error that the caller gets.
-struct Row {
-    fault: &'static str,
-    code: Code,
-    reason: &'static str,
+pub(crate) struct Row {
+    pub(crate) fault: &'static str,
+    pub(crate) code: Code,
+    pub(crate) reason: &'static str,
     pushback: Pushback,
     /// Number of requests to Bedrock, while no event has arrived.
-    attempts: u32,
+    pub(crate) attempts: u32,
     /// Checks the details other than ErrorInfo, RequestInfo and RetryInfo.
     also: fn(&ErrorDetails) -> bool,
 }
@@ -56,7 +56,7 @@ fn http_status(d: &ErrorDetails) -> bool {
     d.error_info().is_some_and(|info| info.metadata.get("http_status").is_some_and(|status| status.len() == 3))
 }
 
-const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     row("validation", Code::InvalidArgument, "VALIDATION", Nothing, 1, any),
     row("access-denied", Code::PermissionDenied, "ACCESS_DENIED", Nothing, 1, |d| {
         d.help().is_some_and(|h| h.links.len() == 2)
@@ -93,7 +93,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// Rows that exist only as HTTP responses.
-const HTTP_ROWS: &[Row] = &[
+pub(crate) const HTTP_ROWS: &[Row] = &[
     row("unknown", Code::Unknown, "UPSTREAM_EXCEPTION", Nothing, 1, http_status),
     row("http-400", Code::InvalidArgument, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),
     row("http-413", Code::InvalidArgument, "UPSTREAM_HTTP_ERROR", Nothing, 1, http_status),

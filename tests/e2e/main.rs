@@ -45,6 +45,7 @@ mod streams;
 mod telemetry;
 mod telemetry_losses;
 mod top;
+mod traces;
 mod transport;
 mod unknown;
 mod unknown_fields;

@@ -1,7 +1,7 @@
 //! The state of one running call: where it starts, what is recorded during it, and its one end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
@@ -17,7 +17,7 @@ use super::cost::record_cost;
 use super::method_name::{full_method_name, operation_name};
 use super::options::CallOptions;
 use super::record::{CallRecord, FailureSummary, RequestCharges, Waits};
-use super::running::{RunningCall, RunningPlace};
+use super::running::{DescribeCall, RunningCall, RunningPlace};
 use super::settings::{CallSettings, MAX_ATTEMPTS};
 use super::shutdown::Shutdown;
 use crate::admission::{ByteCharge, CallPermit};
@@ -84,7 +84,8 @@ impl Call {
             record: Mutex::new(CallRecord { context, method: full_method_name(path), ..CallRecord::default() }),
             shutdown,
         });
-        call.place.show(&call);
+        let running: Weak<Self> = Arc::downgrade(&call);
+        call.place.show(running);
         call
     }
 
@@ -124,11 +125,13 @@ impl Call {
 
     /// Records that a thread works on the request's message. The work itself is no wait: a large message may take long.
     pub(crate) fn on_message_start(&self) {
-        self.update(|record| {
+        let waited = self.update(|record| {
             if let Some((_, start)) = record.charges.wait.take() {
                 record.waits.queue += start.elapsed();
             }
+            record.waits.queue
         });
+        self.spans.record_queue(waited);
     }
 
     /// Records the start of the model's work. `operation` is its kind (`gen_ai.operation.name`).
@@ -210,29 +213,6 @@ impl Call {
         self.shutdown.rejecting.clone()
     }
 
-    /// What operators see of the call. `None` once it has finished.
-    pub(super) fn describe(&self, number: u64) -> Option<RunningCall> {
-        let (age, trace_id) = (self.elapsed(), self.spans.trace_id());
-        self.update(|record| {
-            let context = &record.context;
-            (!record.finished).then(|| RunningCall {
-                number,
-                rpc: context.operation.clone(),
-                caller: context.caller.clone(),
-                model: context.model_id.clone(),
-                target: record.billing.model.clone(),
-                region: context.region.clone(),
-                phase: context.phase.as_str(),
-                age,
-                attempts: context.attempts,
-                events: context.events,
-                request_bytes: self.request_bytes.load(Ordering::Relaxed),
-                response_bytes: self.response_bytes.load(Ordering::Relaxed),
-                trace_id,
-            })
-        })
-    }
-
     /// Counts bytes of a request's message that have arrived.
     pub(super) fn count_request_bytes(&self, bytes: usize) {
         self.request_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -247,13 +227,17 @@ impl Call {
     pub(crate) fn on_first_event(&self) {
         let elapsed = self.elapsed();
         self.update(|record| record.first_event = Some(elapsed));
+        self.spans.record_first_event();
     }
 
     /// Records an event that is sent to the caller.
     pub(crate) fn on_event(&self) {
         self.update(|record| {
             record.context.events += 1;
-            let first_event = *record.first_event.get_or_insert_with(|| self.elapsed());
+            let first_event = *record.first_event.get_or_insert_with(|| {
+                self.spans.record_first_event();
+                self.elapsed()
+            });
             match &mut record.chunks {
                 Some(chunks) => chunks.record_event(),
                 None if record.context.events == 1 => record.chunks = ChunkTimer::start(record, first_event),
@@ -296,6 +280,30 @@ impl Call {
     /// Time since the start of the call.
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
+    }
+}
+
+impl DescribeCall for Call {
+    fn describe(&self, number: u64) -> Option<RunningCall> {
+        let (age, trace_id) = (self.elapsed(), self.spans.trace_id());
+        self.update(|record| {
+            let context = &record.context;
+            (!record.finished).then(|| RunningCall {
+                number,
+                rpc: context.operation.clone(),
+                caller: context.caller.clone(),
+                model: context.model_id.clone(),
+                target: record.billing.model.clone(),
+                region: context.region.clone(),
+                phase: context.phase.as_str(),
+                age,
+                attempts: context.attempts,
+                events: context.events,
+                request_bytes: self.request_bytes.load(Ordering::Relaxed),
+                response_bytes: self.response_bytes.load(Ordering::Relaxed),
+                trace_id,
+            })
+        })
     }
 }
 

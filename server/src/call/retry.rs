@@ -65,6 +65,7 @@ impl Call {
             }
             tracing::debug!(attempts, reason = %classification.reason, delay_ms = delay.as_millis(), "retrying");
             self.update(|record| count_retry(record, classification.reason));
+            self.spans().record_retry(classification.reason, delay);
             let wait_start = self.elapsed();
             if rejects_credentials {
                 if upstream.is_default_region(target) {

@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-
-use super::lifecycle::Call;
 
 /// The calls that run. Clones share them.
 #[derive(Clone, Default)]
@@ -15,7 +13,15 @@ pub(crate) struct RunningCalls(Arc<Registry>);
 struct Registry {
     next: AtomicU64,
     /// By number. A map in several parts would have less contention, but a call takes this lock only twice.
-    calls: Mutex<HashMap<u64, Weak<Call>>>,
+    calls: Mutex<Calls>,
+}
+
+type Calls = HashMap<u64, Weak<dyn DescribeCall>>;
+
+/// A call that can say what it does.
+pub(super) trait DescribeCall: Send + Sync {
+    /// What operators see of the call with this number. `None` once it has finished.
+    fn describe(&self, number: u64) -> Option<RunningCall>;
 }
 
 /// A place among the running calls. Dropping it gives the place up.
@@ -70,15 +76,15 @@ impl RunningCalls {
         views
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Weak<Call>>> {
+    fn lock(&self) -> MutexGuard<'_, Calls> {
         self.0.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RunningPlace {
     /// Makes the call visible.
-    pub(super) fn show(&self, call: &Arc<Call>) {
-        self.calls.lock().insert(self.number, Arc::downgrade(call));
+    pub(super) fn show(&self, call: Weak<dyn DescribeCall>) {
+        self.calls.lock().insert(self.number, call);
     }
 }
 

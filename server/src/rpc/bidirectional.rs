@@ -47,7 +47,7 @@ pub(super) async fn run_bidirectional(
         let model_id = require_path_member("modelId", first.model_id.as_deref())?;
         let model_id = model_id.to_owned();
         let subject = Subject::Model(&model_id);
-        start_span(&call, subject, names::CHAT, Vec::new);
+        start_span(&call, subject, names::CHAT, true, Vec::new);
         let caller = call.caller()?;
         let operation = InvokeModelWithBidirectionalStreamRequest::OPERATION.name;
         let authorized = bedrock.authorize(&call.policy, caller, operation, subject)?;

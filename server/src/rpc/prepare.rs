@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bedrock_grpc_schema::operation::StreamKind;
 use http::{Extensions, HeaderMap};
 use opentelemetry::KeyValue;
 use tonic::{Request, Status};
@@ -30,7 +31,8 @@ pub(super) fn prepare_request<R: UpstreamRequest>(
     call.on_message_start();
     let prepared = (|| {
         let subject = request.subject()?;
-        start_span(&call, subject, request.gen_ai_operation(), || request.span_attributes());
+        let is_stream = R::OPERATION.stream != StreamKind::Unary;
+        start_span(&call, subject, request.gen_ai_operation(), is_stream, || request.span_attributes());
         let caller = call.caller()?;
         let authorized = bedrock.authorize(&call.policy, caller, R::OPERATION.name, subject)?;
         apply_rules(&mut request, &call.policy, caller, &authorized)?;
@@ -50,6 +52,7 @@ pub(super) fn start_span(
     call: &Call,
     subject: Subject<'_>,
     gen_ai_operation: &'static str,
+    is_stream: bool,
     span_attributes: impl FnOnce() -> Vec<KeyValue>,
 ) {
     let (model_id, resource) = match subject {
@@ -62,7 +65,7 @@ pub(super) fn start_span(
         record.context.resource = resource.map(|(kind, id)| (kind, id.to_owned()));
     });
     call.on_model_start(gen_ai_operation, model_id);
-    call.spans().start_model_span(gen_ai_operation, model_id, span_attributes);
+    call.spans().start_model_span(gen_ai_operation, model_id, is_stream, span_attributes);
 }
 
 /// The call that [`crate::call::CallLayer`] started.

@@ -31,11 +31,16 @@ pub(crate) const GEN_AI_REQUEST_MAX_TOKENS: &str = "gen_ai.request.max_tokens";
 pub(crate) const GEN_AI_REQUEST_TEMPERATURE: &str = "gen_ai.request.temperature";
 pub(crate) const GEN_AI_REQUEST_TOP_P: &str = "gen_ai.request.top_p";
 pub(crate) const GEN_AI_REQUEST_STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
+pub(crate) const GEN_AI_REQUEST_STREAM: &str = "gen_ai.request.stream";
+/// Seconds.
+pub(crate) const GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
 pub(crate) const GEN_AI_RESPONSE_FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
 /// Includes cached tokens, unlike Bedrock's `inputTokens`.
 pub(crate) const GEN_AI_USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub(crate) const GEN_AI_USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub(crate) const GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+pub(crate) const GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: &str = "gen_ai.usage.cache_write.input_tokens";
+/// The older name of the same.
 pub(crate) const GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
 pub(crate) const GEN_AI_TOKEN_MODALITY: &str = "gen_ai.token.modality";
 /// `input` or `output`, in the older metric of tokens.
@@ -51,6 +56,14 @@ pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
 pub(crate) const CALLER: &str = "bedrock_grpc.caller";
 pub(crate) const ATTEMPT: &str = "bedrock_grpc.attempt";
 pub(crate) const ATTEMPTS: &str = "bedrock_grpc.attempts";
+/// An event of the SERVER span: the call has waited.
+pub(crate) const QUEUE_EVENT: &str = "bedrock_grpc.queue";
+/// An event of the CLIENT span: the first event, or the complete response, has arrived.
+pub(crate) const FIRST_EVENT_EVENT: &str = "bedrock_grpc.first_event";
+/// An event of the CLIENT span: the request is sent again.
+pub(crate) const RETRY_EVENT: &str = "bedrock_grpc.retry";
+/// A wait in seconds, in these events.
+pub(crate) const WAIT: &str = "bedrock_grpc.wait";
 /// What was lost: `log_lines` or `spans`.
 pub(crate) const LOST_DATA: &str = "bedrock_grpc.telemetry.data";
 /// `applied` or `rejected`.
@@ -68,6 +81,9 @@ pub(crate) const GRPC: &str = "grpc";
 pub(crate) const AWS_BEDROCK: &str = "aws.bedrock";
 /// The modality of tokens that Bedrock counts without saying of what.
 pub(crate) const UNKNOWN: &str = "unknown";
+
+/// The value of `gen_ai.response.finish_reasons` for a stream that ended early.
+pub(crate) const CUT_STREAM: &str = "error";
 
 // Values of `gen_ai.operation.name`: those of the conventions where they have one, else the name of Bedrock's operation.
 pub(crate) const CHAT: &str = "chat";

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::HeaderMap;
 use opentelemetry::global::{self, BoxedTracer};
@@ -11,10 +12,14 @@ use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue, StringValue, Value};
 use tonic::Code;
 
+use super::metrics::conventions;
 use super::names;
 use super::status_name::status_name;
 use super::usage::total_input_tokens;
 use crate::call::CallRecord;
+
+/// A shorter wait is the usual time until a thread is free, and no event.
+const NOTICEABLE_WAIT: Duration = Duration::from_millis(1);
 
 /// Whether spans are exported. Without an exporter no span is created.
 static IS_EXPORTED: AtomicBool = AtomicBool::new(false);
@@ -39,11 +44,21 @@ impl CallSpans {
         }
         let parent =
             global::get_text_map_propagator(|p| p.extract_with_context(&Context::new(), &HeaderExtractor(headers)));
-        let method = method.to_owned();
-        let span = SpanBuilder::from_name(method.clone()).with_kind(SpanKind::Server).with_attributes([
-            KeyValue::new(names::RPC_SYSTEM_NAME, names::GRPC),
-            KeyValue::new(names::RPC_METHOD, method),
-        ]);
+        // Samplers see only the attributes that are there at the start.
+        let mut attributes = Vec::with_capacity(4);
+        if conventions().rpc.new {
+            attributes.extend([
+                KeyValue::new(names::RPC_SYSTEM_NAME, names::GRPC),
+                KeyValue::new(names::RPC_METHOD, method.to_owned()),
+            ]);
+        }
+        if conventions().rpc.old {
+            attributes.push(KeyValue::new(names::RPC_SYSTEM, names::GRPC));
+            attributes.extend(
+                method.split_once('/').map(|(service, _)| KeyValue::new(names::RPC_SERVICE, service.to_owned())),
+            );
+        }
+        let span = SpanBuilder::from_name(method.to_owned()).with_kind(SpanKind::Server).with_attributes(attributes);
         Self { server: Some(start_span(span, &parent)), client: OnceLock::new() }
     }
 
@@ -54,12 +69,37 @@ impl CallSpans {
         }
     }
 
-    /// Starts the CLIENT span `{operation} {model}`. `attributes` returns the parameters of the request. They
+    /// Records on the SERVER span that the call has waited for a thread, for memory or for its turn.
+    pub(crate) fn record_queue(&self, waited: Duration) {
+        if let Some(server) = self.server.as_ref().filter(|_| waited >= NOTICEABLE_WAIT) {
+            let wait = KeyValue::new(names::WAIT, waited.as_secs_f64());
+            server.span().add_event(names::QUEUE_EVENT, vec![wait]);
+        }
+    }
+
+    /// Records on the CLIENT span that the first event, or the complete response, has arrived.
+    pub(crate) fn record_first_event(&self) {
+        if let Some(client) = self.client.get() {
+            client.span().add_event(names::FIRST_EVENT_EVENT, Vec::new());
+        }
+    }
+
+    /// Records on the CLIENT span that the request is sent again after `delay`, because of the error `reason`.
+    pub(crate) fn record_retry(&self, reason: &'static str, delay: Duration) {
+        if let Some(client) = self.client.get() {
+            let attributes =
+                vec![KeyValue::new(names::ERROR_TYPE, reason), KeyValue::new(names::WAIT, delay.as_secs_f64())];
+            client.span().add_event(names::RETRY_EVENT, attributes);
+        }
+    }
+
+    /// Starts the CLIENT span `{operation} {model}`. `is_stream` if the response has events. `attributes` returns the parameters of the request. They
     /// never include the prompt.
     pub(crate) fn start_model_span(
         &self,
         operation: &'static str,
         model_id: Option<&str>,
+        is_stream: bool,
         attributes: impl FnOnce() -> Vec<KeyValue>,
     ) {
         let Some(server) = &self.server else { return };
@@ -70,6 +110,7 @@ impl CallSpans {
                 KeyValue::new(names::GEN_AI_PROVIDER_NAME, names::AWS_BEDROCK),
             ];
             known.extend(model_id.map(|model| KeyValue::new(names::GEN_AI_REQUEST_MODEL, model.to_owned())));
+            known.extend(is_stream.then(|| KeyValue::new(names::GEN_AI_REQUEST_STREAM, true)));
             let span = SpanBuilder::from_name(name).with_kind(SpanKind::Client).with_attributes(known);
             let context = start_span(span, server);
             if context.span().is_recording() {
@@ -104,7 +145,7 @@ impl CallSpans {
         if let Some(client) = self.client.get() {
             let span = client.span();
             if span.is_recording() {
-                span.set_attributes(outcome_attributes(record));
+                span.set_attributes(outcome_attributes(code, record));
             }
             if code != Code::Ok {
                 span.set_attribute(KeyValue::new(
@@ -116,7 +157,12 @@ impl CallSpans {
             span.end();
         }
         let span = server.span();
-        span.set_attribute(KeyValue::new(names::RPC_RESPONSE_STATUS_CODE, status_name(code)));
+        if conventions().rpc.new {
+            span.set_attribute(KeyValue::new(names::RPC_RESPONSE_STATUS_CODE, status_name(code)));
+        }
+        if conventions().rpc.old {
+            span.set_attribute(KeyValue::new(names::RPC_GRPC_STATUS_CODE, code as i64));
+        }
         if is_server_error(code) {
             span.set_attribute(KeyValue::new(names::ERROR_TYPE, error.unwrap_or_else(|| status_name(code).to_owned())));
             span.set_status(Status::error(text));
@@ -151,22 +197,33 @@ fn start_span(span: SpanBuilder, parent: &Context) -> Context {
     parent.with_span(span.start_with_context(&tracer, parent))
 }
 
-fn outcome_attributes(record: &CallRecord) -> Vec<KeyValue> {
+fn outcome_attributes(code: Code, record: &CallRecord) -> Vec<KeyValue> {
     let mut attributes = vec![KeyValue::new(names::ATTEMPTS, i64::from(record.context.attempts))];
     if let Some(id) = &record.context.request_id {
         attributes.push(KeyValue::new(names::AWS_REQUEST_ID, id.clone()));
     }
-    if let Some(reason) = &record.stop_reason {
-        let reasons = Value::Array(vec![StringValue::from(reason.clone())].into());
+    // A stream that ended early has the reason that the conventions give to it.
+    let is_cut = code != Code::Ok && record.context.events > 0;
+    if let Some(reason) = record.stop_reason.clone().or_else(|| is_cut.then(|| names::CUT_STREAM.to_owned())) {
+        let reasons = Value::Array(vec![StringValue::from(reason)].into());
         attributes.push(KeyValue::new(names::GEN_AI_RESPONSE_FINISH_REASONS, reasons));
     }
     attributes.extend(record.cost.map(|cost| KeyValue::new(names::COST, i64::try_from(cost).unwrap_or(i64::MAX))));
+    if let (Some(first), Some((_, start)), true) = (record.first_event, record.model_work, record.context.events > 0) {
+        let seconds = first.saturating_sub(start).as_secs_f64();
+        attributes.push(KeyValue::new(names::GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds));
+    }
     if let Some(counted) = &record.usage {
         attributes.push(KeyValue::new(names::GEN_AI_USAGE_INPUT_TOKENS, total_input_tokens(counted)));
+        let cache_write = if conventions().gen_ai.new {
+            names::GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS
+        } else {
+            names::GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS
+        };
         let counts = [
             (names::GEN_AI_USAGE_OUTPUT_TOKENS, counted.output_tokens),
             (names::GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS, counted.cache_read_input_tokens),
-            (names::GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS, counted.cache_write_input_tokens),
+            (cache_write, counted.cache_write_input_tokens),
         ];
         attributes.extend(counts.into_iter().filter_map(|(name, n)| Some(KeyValue::new(name, i64::from(n?)))));
     }

@@ -12,6 +12,7 @@ mod prometheus;
 
 pub(in crate::telemetry) use call_metrics::enable_metrics;
 pub(crate) use call_metrics::{ChunkTimer, count_retry, measure_attempt, measure_call};
+pub(in crate::telemetry) use conventions::conventions;
 pub(in crate::telemetry) use counters::start_at_zero;
 pub(crate) use counters::{
     count_missing_metadata, count_reload, count_unknown_cost, count_unknown_member, set_configuration_generation,
