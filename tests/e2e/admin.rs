@@ -221,3 +221,51 @@ async fn page_and_its_files_have_headers_that_allow_nothing_else() {
         }
     }
 }
+
+#[tokio::test]
+async fn token_is_required_except_by_probes() {
+    let simulator = simulator().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "0123456789abcdef\n").unwrap();
+    let builder = Gateway::builder(&simulator).arg("--admin-listen").arg("127.0.0.1:0");
+    let gateway = builder.arg("--admin-token-file").arg(file.to_str().unwrap()).start().await;
+    let address = admin_address(&gateway).await;
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(get(&address, path).await.status, 200, "{path}");
+    }
+    for path in ["/", "/metrics", "/calls", "/config", "/log-level", "/page.js"] {
+        for (authorization, status) in [
+            ("", 401),
+            ("Bearer 0123456789abcdeX", 401),
+            ("Bearer 0123456789abcdef0", 401),
+            ("Bearer 0123456789abcdef", 200),
+            // `operator:0123456789abcdef`
+            ("Basic b3BlcmF0b3I6MDEyMzQ1Njc4OWFiY2RlZg==", 200),
+            ("Basic MDEyMzQ1Njc4OWFiY2RlZg==", 401),
+        ] {
+            let socket = TcpStream::connect(&address).await.unwrap();
+            let page = send(socket, &format!("GET {path}"), &[("authorization", authorization)], "").await;
+            assert_eq!(page.status, status, "{path} with {authorization}");
+            assert_eq!(page.head.contains("www-authenticate: Basic"), status == 401, "{}", page.head);
+        }
+    }
+    assert!(!gateway.log.text().contains("0123456789abcdef"));
+}
+
+#[tokio::test]
+async fn short_token_ends_the_start_with_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "secret").unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--region", "us-east-1", "--admin-listen", "127.0.0.1:0"])
+        .arg("--admin-token-file")
+        .arg(&file)
+        .output()
+        .await
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.contains("admin.token_file") && log.contains("at least 16") && !log.contains("secret"), "{log}");
+}

@@ -105,6 +105,52 @@ async fn a_failed_call_is_logged_with_its_request_id_and_reason() {
     assert_eq!(line["request_id"], info(&status, "aws_request_id"));
 }
 
+#[tokio::test]
+async fn only_the_share_of_successes_is_logged_and_every_failure() {
+    let simulator = simulator().await;
+    let gateway = Gateway::builder(&simulator).arg("--log-success-sample").arg("0").start().await;
+    let mut client = gateway.client().await;
+    for _ in 0..3 {
+        client.converse(converse("demo.model", "Hi")).await.unwrap();
+        client.converse(converse("fault.throttling-daily", "Hi")).await.unwrap_err();
+    }
+    // The failure comes after the successes, and the log has the order of the ends.
+    client.converse(converse("fault.model-timeout", "Hi")).await.unwrap_err();
+    gateway.call_line(|line| line["reason"] == "MODEL_TIMEOUT").await;
+    assert_eq!(gateway.log.count(|line| line["message"] == "call" && line["status"] == "OK"), 0);
+    assert_eq!(gateway.log.count(|line| line["reason"] == "THROTTLING"), 3);
+}
+
+#[tokio::test]
+async fn fields_of_the_log_line_are_those_of_the_documentation() {
+    let simulator = simulator().await;
+    let collector = Collector::start().await;
+    let gateway =
+        Gateway::builder(&simulator).env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &collector.endpoint).start().await;
+    let mut client = gateway.client().await;
+    let mut stream = client.converse_stream(converse_stream("demo.model", "Hi")).await.unwrap().into_inner();
+    while stream.message().await.unwrap().is_some() {}
+    client.converse(converse("fault.throttling-daily", "Hi")).await.unwrap_err();
+    let lines = [
+        gateway.call_line(|line| line["status"] == "OK").await,
+        gateway.call_line(|line| line["reason"] == "THROTTLING").await,
+    ];
+    let text = include_str!("../../docs/operating.md");
+    let table = text.split("| Field | Meaning |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let names =
+        rows.flat_map(|row| row.split('|').nth(1).unwrap().split(", ").map(|name| name.trim().replace('`', "")));
+    let documented: std::collections::BTreeSet<_> = names.collect();
+    let found = lines.iter().flat_map(|line| line.as_object().unwrap().keys().cloned());
+    let found: std::collections::BTreeSet<_> =
+        found.filter(|name| !["timestamp", "level", "message"].contains(&name.as_str())).collect();
+    let unknown: Vec<_> = found.difference(&documented).collect();
+    assert!(unknown.is_empty(), "{unknown:?} are not documented");
+    // There are no callers, and the model has no price.
+    let absent: Vec<_> = documented.difference(&found).collect();
+    assert_eq!(absent, ["caller", "cost_nanodollars"]);
+}
+
 /// Calls a gateway that logs everything, and returns its log.
 async fn log_at_trace_level(credentials: &[(&str, &str)]) -> String {
     let simulator = simulator().await;

@@ -9,6 +9,7 @@ mod peer;
 mod readiness;
 mod server;
 mod time;
+mod token;
 
 pub(crate) use configuration::ConfigurationStatus;
 pub(crate) use readiness::ReadinessSources;

@@ -1,12 +1,14 @@
 //! The HTTP server of the port.
 
+use std::path::Path;
+
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, serve};
@@ -19,6 +21,7 @@ use super::log_level::{set_level, show_level};
 use super::page;
 use super::peer::Peer;
 use super::readiness::ReadinessSources;
+use super::token::{Token, TokenError, require_token};
 use crate::call::RunningCalls;
 use crate::net::{ListenAddress, Listener};
 use crate::telemetry::{PrometheusFormat, PrometheusReader};
@@ -36,12 +39,18 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// The port cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("admin.listen: cannot listen on {address}: {source}")]
-pub(crate) struct AdminError {
-    /// The configured address.
-    address: ListenAddress,
-    /// The error of the operating system.
-    source: std::io::Error,
+pub(crate) enum AdminError {
+    /// The address cannot be listened on.
+    #[error("admin.listen: cannot listen on {address}: {source}")]
+    Listen {
+        /// The configured address.
+        address: ListenAddress,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// The token cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }
 
 /// What the port shows.
@@ -63,15 +72,20 @@ pub(crate) struct AdminServer {
 }
 
 impl AdminServer {
-    /// Listens on `address` and serves.
+    /// Listens on `address` and serves. With a `token_file`, requests need the token in it.
     ///
     /// # Errors
-    /// When the address is in use or not allowed.
-    pub(crate) async fn start(address: &ListenAddress, sources: AdminSources) -> Result<Self, AdminError> {
+    /// When the address is in use or not allowed, or the token cannot be used.
+    pub(crate) async fn start(
+        address: &ListenAddress,
+        token_file: Option<&Path>,
+        sources: AdminSources,
+    ) -> Result<Self, AdminError> {
+        let token = token_file.map(Token::read).transpose()?;
         let listener = Listener::bind(address).await;
-        let listener = listener.map_err(|source| AdminError { address: address.clone(), source })?;
+        let listener = listener.map_err(|source| AdminError::Listen { address: address.clone(), source })?;
         tracing::info!(address = listener.address(), "serving the admin port");
-        let service = router(sources).into_make_service_with_connect_info::<Peer>();
+        let service = router(sources, token).into_make_service_with_connect_info::<Peer>();
         let server = tokio::spawn(async move {
             // These servers have no end: a failed accept is logged and repeated.
             let _ = match listener {
@@ -83,18 +97,24 @@ impl AdminServer {
     }
 }
 
-fn router(sources: AdminSources) -> Router {
+fn router(sources: AdminSources, token: Option<Token>) -> Router {
     let AdminSources { configuration, readiness, metrics, calls } = sources;
-    Router::new()
+    let protected = Router::new()
         .route("/", get(page::show_page))
         .route("/page.js", get(page::show_script))
         .route("/page.css", get(page::show_style))
-        .route("/livez", get(|| async { "live\n" }))
-        .route("/readyz", get(show_readiness).with_state(readiness))
         .route("/metrics", get(show_metrics).with_state(metrics))
         .route("/calls", get(show_calls).with_state(calls))
         .route("/config", get(show_configuration).with_state(configuration))
-        .route("/log-level", get(show_level).post(set_level))
+        .route("/log-level", get(show_level).post(set_level));
+    let protected = match token {
+        Some(token) => protected.route_layer(from_fn_with_state(token, require_token)),
+        None => protected,
+    };
+    protected
+        // Probes of orchestrators have no token.
+        .route("/livez", get(|| async { "live\n" }))
+        .route("/readyz", get(show_readiness).with_state(readiness))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(add_headers))
 }

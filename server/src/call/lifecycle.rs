@@ -273,7 +273,9 @@ impl Call {
             self.spans.end(code, record);
             let trace_id = self.spans.trace_id();
             measure_call(code, record, elapsed, trace_id.as_deref());
-            log_call(code, record, elapsed, trace_id);
+            if code != Code::Ok || is_sampled(self.policy.logged_successes) {
+                log_call(code, record, elapsed, trace_id);
+            }
         });
     }
 
@@ -332,6 +334,11 @@ impl Drop for CancelledOnDrop {
     fn drop(&mut self) {
         self.call.finish(Code::Cancelled);
     }
+}
+
+/// Decides for one of many calls. `share` is from 0 to 1.
+fn is_sampled(share: f64) -> bool {
+    share >= 1.0 || rand::random::<f64>() < share
 }
 
 /// Token usage of InvokeModel. Bedrock counts it in headers, because the body has the model's own format.

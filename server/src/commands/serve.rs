@@ -98,7 +98,8 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let _admin = match (&admin.listen, exporters.scraped()) {
         (Some(address), Some(metrics)) => {
             let (configuration, metrics, calls) = (status.clone(), metrics.clone(), gateway.calls());
-            Some(AdminServer::start(address, AdminSources { configuration, readiness, metrics, calls }).await?)
+            let sources = AdminSources { configuration, readiness, metrics, calls };
+            Some(AdminServer::start(address, admin.token_file.as_deref(), sources).await?)
         }
         _ => None,
     };

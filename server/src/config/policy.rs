@@ -48,6 +48,7 @@ impl Settings {
             regions: to_names(&self.aws.regions),
             request_metadata: authentication.request_metadata.clone(),
             pricing: Pricing { table: PriceTable::new(self.own_prices.clone()), sends_trailer: self.prices.trailer },
+            logged_successes: self.log.success_sample,
         })
     }
 

@@ -149,6 +149,11 @@ impl Reader<'_> {
             {
                 return self.read_integer(schema, node, value);
             }
+            if has_type(schema, "number")
+                && let Ok(value) = text.trim().parse()
+            {
+                return self.read_number(schema, node, value);
+            }
             if has_type(schema, "boolean")
                 && let Some(value) = parse_bool(text)
             {

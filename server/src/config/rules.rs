@@ -53,6 +53,7 @@ fn check_files(settings: &Settings, broken: &mut Vec<Broken>) {
         check(path(["server", "tls", "key"]), &tls.key);
         tls.client_ca.iter().for_each(|file| check(path(["server", "tls", "client_ca"]), file));
     }
+    settings.admin.token_file.iter().for_each(|file| check(path(["admin", "token_file"]), file));
     settings.prices.file.iter().for_each(|file| check(path(["prices", "file"]), file));
     settings.aws.ca.iter().for_each(|file| check(path(["aws", "ca"]), file));
     for (name, jwt) in &settings.authentication.jwt {

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) authentication: AuthenticationSettings,
     /// What calls cost.
     pub(crate) prices: PriceSettings,
+    /// The log.
+    pub(crate) log: LogSettings,
     /// The content of `prices.file`.
     #[serde(skip)]
     pub(crate) own_prices: BTreeMap<String, ModelPrices>,
@@ -59,6 +61,7 @@ impl Default for Settings {
             callers: BTreeMap::new(),
             authentication: AuthenticationSettings::default(),
             prices: PriceSettings::default(),
+            log: LogSettings::default(),
             own_prices: BTreeMap::new(),
         }
     }
@@ -207,9 +210,28 @@ pub(crate) enum TlsVersion {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AdminSettings {
     /// The address of the port for operators: host:port (port 0 takes a free one), or the path of a Unix socket. It serves
-    /// a page, `/livez`, `/readyz`, `/metrics`, `/calls`, `/config` and `/log-level` over HTTP without authentication. [default: no port]
+    /// a page, `/livez`, `/readyz`, `/metrics`, `/calls`, `/config` and `/log-level` over HTTP. [default: no port]
     #[schemars(extend("x-flag" = "admin-listen", "x-value" = "ADDRESS", "format" = "own-address"))]
     pub(crate) listen: Option<ListenAddress>,
+    /// The file of a token that requests to the port need: `authorization: Bearer TOKEN`, or as the password of a browser.
+    /// `/livez` and `/readyz` need none.
+    #[schemars(extend("x-flag" = "admin-token-file", "x-value" = "FILE", "format" = "path"))]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogSettings {
+    /// The share of successful calls that have a line in the log, from 0 to 1. Every failed or cancelled call has one.
+    #[schemars(range(min = 0, max = 1), extend("x-flag" = "log-success-sample", "x-value" = "SHARE"))]
+    pub(crate) success_sample: f64,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { success_sample: 1.0 }
+    }
 }
 
 /// What calls cost.
@@ -340,6 +362,7 @@ impl Settings {
             change(&["server", "tls", "key"], &mut tls.key);
             tls.client_ca.iter_mut().for_each(|path| change(&["server", "tls", "client_ca"], path));
         }
+        self.admin.token_file.iter_mut().for_each(|path| change(&["admin", "token_file"], path));
         self.prices.file.iter_mut().for_each(|path| change(&["prices", "file"], path));
         self.aws.ca.iter_mut().for_each(|path| change(&["aws", "ca"], path));
         for (name, jwt) in &mut self.authentication.jwt {

@@ -82,6 +82,8 @@ pub(crate) struct Policy {
     pub(crate) request_metadata: Option<String>,
     /// What calls cost.
     pub(crate) pricing: Pricing,
+    /// The share of successful calls that are logged.
+    pub(crate) logged_successes: f64,
 }
 
 /// What calls cost, and who sees it.
@@ -104,6 +106,7 @@ impl Default for Policy {
             regions: Vec::new(),
             request_metadata: None,
             pricing: Pricing::default(),
+            logged_successes: 1.0,
         }
     }
 }

@@ -97,3 +97,20 @@ pub(crate) const LIST_ASYNC_INVOKES: &str = "list_async_invokes";
 pub(crate) const LIST_FOUNDATION_MODELS: &str = "list_foundation_models";
 pub(crate) const GET_FOUNDATION_MODEL: &str = "get_foundation_model";
 pub(crate) const LIST_INFERENCE_PROFILES: &str = "list_inference_profiles";
+
+#[cfg(test)]
+mod tests {
+    use super::super::metrics::catalog::METRICS;
+
+    #[test]
+    fn names_are_those_of_the_conventions_or_start_with_the_gateways_own_prefix() {
+        let known: Vec<_> = include_str!("conventions.txt").lines().filter(|line| !line.starts_with('#')).collect();
+        let constants = include_str!("names.rs").lines().filter_map(|line| line.strip_prefix("pub(crate) const "));
+        let names = constants.filter_map(|line| line.split('"').nth(1)).filter(|name| name.contains('.'));
+        let names = names.chain(METRICS.iter().map(|metric| metric.name));
+        // The value of `gen_ai.provider.name` has a dot too.
+        let names = names.filter(|name| !name.starts_with("bedrock_grpc.") && *name != super::AWS_BEDROCK);
+        let unknown: Vec<_> = names.filter(|name| !known.contains(name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?} are not in the conventions");
+    }
+}
