@@ -43,6 +43,7 @@ mod reload;
 mod retries;
 mod streams;
 mod telemetry;
+mod telemetry_content;
 mod telemetry_losses;
 mod top;
 mod traces;

@@ -41,3 +41,48 @@ async fn a_collector_that_never_responds_does_not_delay_the_exit_and_lost_spans_
     let ended = tokio::time::timeout(Duration::from_secs(8), gateway.process.wait()).await;
     assert!(ended.expect("the exit waits for the collector").unwrap().success());
 }
+
+#[tokio::test]
+async fn calls_go_on_while_the_collector_never_responds_and_the_metrics_are_scraped_without_a_break() {
+    let simulator = simulator().await;
+    let collector = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::builder(&simulator)
+        .arg("--admin-listen")
+        .arg("127.0.0.1:0")
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.local_addr().unwrap()))
+        .env("OTEL_BSP_SCHEDULE_DELAY", "50")
+        .env("OTEL_BSP_MAX_QUEUE_SIZE", "64")
+        .env("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "32")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "100")
+        .start()
+        .await;
+    let address = admin_address(&gateway).await;
+    let client = gateway.client().await;
+    let calls = async {
+        for _ in 0..10 {
+            let round = (0..30).map(|_| {
+                let mut client = client.clone();
+                async move { client.converse(converse("demo.model", "Hello")).await }
+            });
+            assert!(futures::future::join_all(round).await.iter().all(Result::is_ok));
+        }
+    };
+    let scrape = async {
+        loop {
+            let page = get(&address, "/metrics").await;
+            assert!(page.body.contains("# TYPE bedrock_grpc_calls_running gauge"), "{}", page.body);
+            tokio::task::yield_now().await;
+        }
+    };
+    let outcome = tokio::time::timeout(Duration::from_secs(120), async {
+        tokio::select! { () = calls => {}, never = scrape => never }
+    });
+    outcome.await.expect("the calls wait for the collector");
+    // The queue has 64 spans, and 300 calls had 900.
+    gateway.log.line(|line| line["spans"].as_u64().is_some_and(|spans| spans > 0)).await;
+    let lost = get(&address, "/metrics").await.body;
+    let lost =
+        lost.lines().find(|line| line.starts_with("bedrock_grpc_telemetry_lost_total") && line.contains("spans"));
+    let lost: u64 = lost.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(lost > 0);
+}

@@ -246,6 +246,11 @@ async fn calls_that_were_sent_before_the_client_read_goaway_are_served() {
     assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     let stalled = client.converse_stream(converse_stream("fault.stall.after.2", "Hi")).await.unwrap();
     let (mut sender, may_read) = raw::connect_with_gate(&gateway).await;
+    let request = converse("demo.model", "Hi").encode_to_vec();
+    // A response means that the gateway has the client's preface. A shutdown closes connections without one.
+    let (response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
+    body.send_data(raw::framed(0, request.len(), &request), true).unwrap();
+    raw::read_response(response.await.unwrap()).await;
     sender = sender.ready().await.unwrap();
 
     may_read.send(false).unwrap();
@@ -255,7 +260,6 @@ async fn calls_that_were_sent_before_the_client_read_goaway_are_served() {
     while TcpStream::connect(&gateway.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    let request = converse("demo.model", "Hi").encode_to_vec();
     let (response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
     body.send_data(raw::framed(0, request.len(), &request), true).unwrap();
     // The connection's task sends the request when it is polled, and it can't read anything until the gate opens.
