@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Runs `bedrock-grpc call` and `bedrock-grpc chat` with the gateway and the simulator. The chat runs in a pseudo terminal.
+"""Runs the commands `call`, `chat` and `top` with the gateway and the simulator. `chat` and `top` run in a pseudo terminal.
 
     python tests/clients/command_line.py
 
 Starts the gateway and the simulator itself. Needs a built binary.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -13,9 +14,11 @@ import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 from support import BINARY, MODEL, gateway, run, simulator
@@ -32,7 +35,8 @@ def check(function):
 
 
 class Commands:
-    def __init__(self, server):
+    def __init__(self, server, admin):
+        self.admin = admin
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("BEDROCK_GRPC_")}
         self.environment["BEDROCK_GRPC_ADDRESS"] = server.target
         self.gateway = server
@@ -48,17 +52,17 @@ class Commands:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-class Chat:
-    """A chat in a pseudo terminal."""
+class Program:
+    """A command in a pseudo terminal of 24 lines."""
 
     def __init__(self, commands, *arguments):
         self.output = ""
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
-            os.execve(BINARY, [BINARY, "chat", *arguments], commands.environment | {"TERM": "xterm"})
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+            os.execve(BINARY, [BINARY, *arguments], commands.environment | {"TERM": "xterm"})
 
     def __enter__(self):
-        self.wait_for("Ctrl-D ends the chat")
         return self
 
     def __exit__(self, *_):
@@ -90,6 +94,17 @@ class Chat:
             self.output += os.read(self.terminal, 65536).decode(errors="replace")
         before, _, self.output = plain(self.output).partition(text)
         return before
+
+
+class Chat(Program):
+    """A chat."""
+
+    def __init__(self, commands, *arguments):
+        super().__init__(commands, "chat", *arguments)
+
+    def __enter__(self):
+        self.wait_for("Ctrl-D ends the chat")
+        return self
 
 
 def plain(output):
@@ -287,9 +302,35 @@ def chat_shows_tool_calls_and_takes_their_results(commands):
             chat.wait_for("output tokens")
 
 
+@check
+def top_shows_models_in_a_terminal_until_q(commands):
+    commands.call("Converse", "-m", MODEL, "-d", HELLO)
+    with Program(commands, "top", "--address", commands.admin, "--interval", "200ms") as top:
+        # Later only the cells that change are written.
+        top.wait_for(MODEL[:20])
+        top.type("q")
+        # The program ends while it still writes to the terminal.
+        while select.select([top.terminal], [], [], 0.05)[0]:
+            try:
+                os.read(top.terminal, 65536)
+            except OSError:
+                break
+        assert top.wait() == 0
+
+
+@check
+def top_in_a_pipe_ends_with_its_reader(commands):
+    command = f"{BINARY} top --address {commands.admin} --interval 10ms | head -2"
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], env=commands.environment, capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 2 and not done.stderr, done
+
+
 def main():
-    with simulator() as bedrock, gateway(bedrock.url) as server:
-        return run(CHECKS, Commands(server))
+    with tempfile.TemporaryDirectory() as folder:
+        admin = os.environ["BEDROCK_GRPC_ADMIN_LISTEN"] = f"{folder}/admin.sock"
+        with simulator() as bedrock, gateway(bedrock.url) as server:
+            return run(CHECKS, Commands(server, admin))
 
 
 if __name__ == "__main__":
