@@ -142,21 +142,26 @@ deploy_run() {
   done
 }
 
+# Debian's package also starts a server. Only its programs are needed.
+extract_prometheus() {
+  apt-get update -qq && (cd "$tools" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb prometheus)
+}
+
 # The rules and the dashboard of deploy/monitoring: the file is what the script writes, the rules are right by promtool, and a real
 # Prometheus, which scrapes a gateway with load and faults, has data for every query and every rule.
 monitoring() {
   python3 deploy/monitoring/dashboard.py --check
   if ! command -v prometheus >/dev/null; then
-    # The package also starts a server. Only its programs are needed.
-    [[ $(id -u) == 0 ]] && apt-get update -qq && (cd "$tools" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb prometheus) || {
+    if [[ $(id -u) != 0 ]] || ! extract_prometheus; then
       loudly "prometheus is missing (Debian: prometheus): deploy/monitoring is NOT tried"
       return "$skipped"
-    }
+    fi
     export PATH="$tools/prometheus/usr/bin:$PATH"
   fi
   promtool check rules deploy/monitoring/rules.yaml
   # It would look for the files of the rules, which are there under the same names.
   (cd deploy/monitoring && promtool check config --syntax-only prometheus.yaml && promtool test rules rules_test.yaml)
+  promtool check config --syntax-only deploy/compose/prometheus.yaml
   [[ -x $gateway ]] || { echo "there is no $gateway"; return 1; }
   venv monitoring tests/deploy/monitoring/requirements.txt
   "$tools/monitoring/bin/python" tests/deploy/monitoring/prometheus.py

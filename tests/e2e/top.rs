@@ -69,6 +69,22 @@ async fn top_prints_a_line_for_each_read_of_a_unix_socket() {
 }
 
 #[tokio::test]
+async fn top_sends_the_token_that_the_port_requires() {
+    let simulator = simulator().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "a-token-of-an-operator").unwrap();
+    let builder = Gateway::builder(&simulator).arg("--admin-listen").arg("127.0.0.1:0");
+    let gateway = builder.arg("--admin-token-file").arg(file.to_str().unwrap()).start().await;
+    let address = admin_address(&gateway).await;
+    let arguments = ["--address", &address, "--count", "1", "--interval", "10ms"];
+    let (succeeded, output, errors) = run_top(&arguments).await;
+    assert!(!succeeded && output.is_empty() && errors.contains("requires a token"), "{errors}");
+    let (succeeded, output, errors) = run_top(&[&arguments[..], &["--token", "a-token-of-an-operator"]].concat()).await;
+    assert!(succeeded && output.contains("calls/s=0.0"), "{errors}");
+}
+
+#[tokio::test]
 async fn top_without_an_admin_port_ends_with_an_error_that_names_the_address() {
     let (succeeded, output, errors) = run_top(&["--address", "127.0.0.1:1", "--count", "1"]).await;
     assert!(!succeeded && output.is_empty(), "{output}");

@@ -45,6 +45,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default (printf "%s-tls" (include "bedrock-grpc.fullname" .)) .Values.tls.secretName }}
 {{- end }}
 
+{{/* The port that Prometheus scrapes: the admin port, or the collector's. Empty: none. */}}
+{{- define "bedrock-grpc.metricsPort" -}}
+{{- if .Values.metrics.enabled -}}
+{{- .Values.metrics.port }}
+{{- else if .Values.metrics.collector.enabled -}}
+{{- .Values.metrics.collector.port }}
+{{- end }}
+{{- end }}
+
 {{/* What the pod security standard "restricted" requires of a container, and a read-only root. */}}
 {{- define "bedrock-grpc.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
@@ -59,8 +68,11 @@ capabilities:
 {{- if and .Values.autoscaling.enabled .Values.keda.enabled -}}
 {{- fail "autoscaling.enabled and keda.enabled: two autoscalers of one Deployment fight. Enable one." }}
 {{- end }}
-{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.collector.enabled) -}}
-{{- fail "metrics.serviceMonitor.enabled needs metrics.collector.enabled: the server has no port for Prometheus." }}
+{{- if and .Values.metrics.serviceMonitor.enabled (not (include "bedrock-grpc.metricsPort" .)) -}}
+{{- fail "metrics.serviceMonitor.enabled needs metrics.enabled or metrics.collector.enabled: there is no port for Prometheus." }}
+{{- end }}
+{{- if and .Values.metrics.enabled .Values.metrics.collector.enabled -}}
+{{- fail "metrics.enabled and metrics.collector.enabled: Prometheus would count each call twice. Enable one." }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled (eq (int .Values.autoscaling.callsInFlight) 0) (eq (int .Values.autoscaling.cpuPercent) 0) -}}
 {{- fail "autoscaling: callsInFlight and cpuPercent are both 0, so there is nothing to scale by." }}

@@ -48,6 +48,9 @@ impl AdminClient {
     /// When the port cannot be reached or does not return metrics.
     pub(super) async fn read_snapshot(&self) -> Result<Snapshot, CommandError> {
         let (status, metrics) = self.get("/metrics").await?;
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(self.problem("the port requires a token (--token, BEDROCK_GRPC_ADMIN_TOKEN)".to_owned()));
+        }
         if status != StatusCode::OK {
             return Err(self.problem(format!("/metrics: HTTP status {}", status.as_u16())));
         }

@@ -71,6 +71,13 @@ fn parse_value(text: &str) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "[a-c{}=\",\\\\ 0-9.é\n#]*") {
+            parse_samples(&text);
+        }
+    }
+
     #[test]
     fn samples_have_names_labels_and_values() {
         let text = "# HELP a_total Help.\n# TYPE a_total counter\na_total 3\n\

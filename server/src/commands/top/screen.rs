@@ -70,8 +70,7 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, title: &str, rows: &[Row], has_
     }
     let to_cells = |row: &Row| {
         let name = if row.name.is_empty() { "(none)" } else { &row.name };
-        let mut cells = vec![
-            name.to_owned(),
+        let mut numbers = vec![
             format!("{:.1}", row.calls),
             format!("{:.1}", row.failed),
             format!("{:.1}", row.rejected),
@@ -81,11 +80,15 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, title: &str, rows: &[Row], has_
             format!("{:.2}", row.dollars_per_hour),
         ];
         if has_first_event {
-            cells.extend([to_seconds(row.first_event_p50), to_seconds(row.first_event_p99)]);
+            numbers.extend([to_seconds(row.first_event_p50), to_seconds(row.first_event_p99)]);
         }
-        TableRow::new(cells)
+        let numbers = numbers.into_iter().map(|number| Cell::from(Line::from(number).right_aligned()));
+        TableRow::new(std::iter::once(Cell::from(name.to_owned())).chain(numbers))
     };
-    let header = TableRow::new(titles.into_iter().map(Cell::from)).style(Style::new().add_modifier(Modifier::REVERSED));
+    let (name, numbers) = (titles[0], &titles[1..]);
+    let numbers = numbers.iter().map(|title| Cell::from(Line::from(*title).right_aligned()));
+    let titles = std::iter::once(Cell::from(name)).chain(numbers);
+    let header = TableRow::new(titles).style(Style::new().add_modifier(Modifier::REVERSED));
     frame.render_widget(Table::new(rows.iter().map(to_cells), widths).header(header), area);
 }
 
