@@ -99,7 +99,8 @@ async fn own_prices_apply_to_the_target_of_a_name_and_are_reloaded() {
         "prices: { file: prices.yaml, trailer: true }\nmodels:\n  chat: { targets: [{ model: demo.model }] }\n",
     );
     let config = folder.path().join("gateway.yaml");
-    let gateway = Gateway::builder(&simulator).arg("--config").arg(config.to_str().unwrap()).start().await;
+    let builder = Gateway::builder(&simulator).arg("--config").arg(config.to_str().unwrap());
+    let gateway = builder.arg("--admin-listen").arg("127.0.0.1:0").start().await;
     let mut client = gateway.client().await;
 
     // The trailers of a stream follow its last event.
@@ -111,6 +112,16 @@ async fn own_prices_apply_to_the_target_of_a_name_and_are_reloaded() {
     let cost = count("input_tokens") * 500 + count("output_tokens") * 2250;
     assert_eq!(trailers.get("bedrock-grpc-cost-nanodollars").unwrap().to_str().unwrap(), cost.to_string());
     assert_eq!(line["cost_nanodollars"], cost);
+    assert_eq!((&line["model"], &line["target"]), (&json!("chat"), &json!("demo.model")));
+
+    let metrics = get(&admin_address(&gateway).await, "/metrics").await.body;
+    let counter = metrics.lines().find(|line| line.starts_with("bedrock_grpc_cost_total{")).unwrap();
+    for label in
+        ["bedrock_grpc_caller=\"anonymous\"", "gen_ai_request_model=\"chat\"", "bedrock_grpc_target=\"demo.model\""]
+    {
+        assert!(counter.contains(label), "{counter}");
+    }
+    assert!(counter.ends_with(&format!(" {cost}")), "{counter}");
 
     // A mistake keeps the old prices and names the place.
     write("prices.yaml", "models:\n  demo.model: { output: 1, imput: 2 }\n");

@@ -18,11 +18,6 @@ async fn run_top(arguments: &[&str]) -> (bool, String, String) {
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
-async fn admin_address(gateway: &Gateway) -> String {
-    let line = gateway.log.line(|line| line["message"] == "serving the admin port").await;
-    line["address"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn top_shows_the_running_call_and_the_calls_between_two_reads() {
     let simulator = simulator().await;

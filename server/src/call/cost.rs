@@ -1,13 +1,12 @@
 //! The cost of a call: computed when the call ends, and sent to the caller if the operator wants that.
 
 use http::HeaderMap;
-use opentelemetry::StringValue;
 use tonic::Code;
 
 use super::record::CallRecord;
 use crate::pricing::{BilledUsage, PriceTable, UnknownCost, compute_cost};
 use crate::routing::Pricing;
-use crate::telemetry::{ModelLabel, count_unknown_cost};
+use crate::telemetry::count_unknown_cost;
 
 /// The trailer with the cost of the call in nano-dollars, as a decimal number.
 const TRAILER: &str = "bedrock-grpc-cost-nanodollars";
@@ -39,14 +38,8 @@ pub(super) fn record_cost(table: &PriceTable, code: Code, record: &mut CallRecor
     let prices = table.find(model, context.region.as_deref()).ok_or(UnknownCost::Price);
     match prices.and_then(|prices| compute_cost(prices, &usage)) {
         Ok(cost) => record.cost = Some(cost),
-        Err(why) => count_unknown_cost(model_label(record, model), why.as_str()),
+        Err(why) => count_unknown_cost(record.target_label().unwrap_or_else(|| "".into()), why.as_str()),
     }
-}
-
-/// The model of a missing price. The configuration has the target of a name, and other ids come from the caller.
-fn model_label(record: &CallRecord, model: &str) -> StringValue {
-    let written = record.model.as_ref().filter(|_| record.context.model_id.as_deref() == Some(model));
-    written.map_or_else(|| model.to_owned().into(), ModelLabel::value)
 }
 
 /// Writes the cost into the trailers of a finished call, if it is known and the operator has turned that on.

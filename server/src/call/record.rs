@@ -53,6 +53,16 @@ pub(crate) struct CallRecord {
     pub(super) finished: bool,
 }
 
+impl CallRecord {
+    /// The label of the model, inference profile or ARN that the last request was sent to. The configuration bounds the targets of
+    /// names. Other ids come from callers.
+    pub(crate) fn target_label(&self) -> Option<StringValue> {
+        let target = self.billing.model.as_ref()?;
+        let written = self.model.as_ref().filter(|_| self.context.model_id.as_ref() == Some(target));
+        Some(written.map_or_else(|| target.clone().into(), ModelLabel::value))
+    }
+}
+
 /// What the cost of a call depends on, besides its tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Billing {

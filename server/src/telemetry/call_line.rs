@@ -16,6 +16,7 @@ pub(crate) fn log_call(code: Code, record: &CallRecord, elapsed: Duration, trace
         rpc = context.operation,
         caller = context.caller,
         model = context.model_id,
+        target = record.billing.model.as_ref().filter(|target| context.model_id.as_ref() != Some(*target)),
         region = context.region,
         status = status_name(code),
         reason = failure.map(|f| f.reason.as_str()),

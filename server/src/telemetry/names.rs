@@ -70,6 +70,8 @@ pub(crate) const LOST_DATA: &str = "bedrock_grpc.telemetry.data";
 pub(crate) const RESULT: &str = "bedrock_grpc.result";
 /// The cost of a call in nano-dollars: an attribute of the CLIENT span.
 pub(crate) const COST: &str = "bedrock_grpc.cost_nanodollars";
+/// The model, inference profile or ARN that a request was sent to.
+pub(crate) const TARGET: &str = "bedrock_grpc.target";
 /// What the cost of a call lacks: `price` or `usage`.
 pub(crate) const MISSING_FOR_COST: &str = "bedrock_grpc.cost.missing";
 /// The name of an AWS identity: `default`, a profile or a role.

@@ -154,7 +154,8 @@ fn measure_gateway(code: Code, record: &CallRecord, error: Option<StringValue>) 
     let mut labels = vec![caller_label(record)];
     labels.extend(model_label(record));
     if let Some(cost) = record.cost {
-        let labels: Vec<_> = labels.iter().cloned().chain(region_label(record)).collect();
+        let target = record.target_label().map(|target| KeyValue::new(names::TARGET, target));
+        let labels: Vec<_> = labels.iter().cloned().chain(region_label(record)).chain(target).collect();
         INSTRUMENTS.cost.add(cost, &labels);
     }
     labels.extend(error.map(|error| KeyValue::new(names::ERROR_TYPE, error)));

@@ -13,7 +13,7 @@ use super::super::names::{
     CALLER, CLOUD_REGION, ERROR_TYPE, GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_REQUEST_MODEL,
     GEN_AI_TOKEN_MODALITY, GEN_AI_TOKEN_TYPE, IDENTITY, LOST_DATA, MEMBER, MISSING_FOR_COST, NETWORK_PROTOCOL_VERSION,
     RESULT, RPC_GRPC_STATUS_CODE, RPC_METHOD, RPC_RESPONSE_STATUS_CODE, RPC_SERVICE, RPC_SYSTEM, RPC_SYSTEM_NAME,
-    SCOPE, SERVER_ADDRESS,
+    SCOPE, SERVER_ADDRESS, TARGET,
 };
 
 /// How a metric aggregates.
@@ -209,7 +209,7 @@ metrics! {
         "Time of one attempt, until the first event or the complete response of Bedrock";
     RETRIES: "bedrock_grpc.retries", Count, "{retry}", [GEN_AI_REQUEST_MODEL, CLOUD_REGION, ERROR_TYPE],
         "Requests that were sent to Bedrock again, by the error of the attempt before";
-    COST: "bedrock_grpc.cost", Count, "{nanodollar}", [GEN_AI_REQUEST_MODEL, CLOUD_REGION, CALLER],
+    COST: "bedrock_grpc.cost", Count, "{nanodollar}", [GEN_AI_REQUEST_MODEL, CLOUD_REGION, CALLER, TARGET],
         "Cost of the calls in nano-dollars";
     UNKNOWN_COSTS: "bedrock_grpc.cost.unknown_prices", Count, "{call}", [GEN_AI_REQUEST_MODEL, MISSING_FOR_COST],
         "Calls whose cost is not known";
