@@ -86,3 +86,48 @@ async fn calls_go_on_while_the_collector_never_responds_and_the_metrics_are_scra
     let lost: u64 = lost.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
     assert!(lost > 0);
 }
+
+#[tokio::test]
+async fn a_full_disk_for_the_log_stops_no_call_and_the_lines_are_counted() {
+    let simulator = simulator().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (socket, admin) = (folder.path().join("gateway.sock"), folder.path().join("admin.sock"));
+    let (mut gateway, _certificate) = Gateway::builder(&simulator)
+        .arg("--listen")
+        .arg(socket.to_str().unwrap())
+        .arg("--admin-listen")
+        .arg(admin.to_str().unwrap())
+        .spawn_with_log(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let page = async |path: &str| {
+        for _ in 0..1000 {
+            if let Ok(stream) = tokio::net::UnixStream::connect(&admin).await {
+                return send(stream, &format!("GET {path}"), &[], "").await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the gateway does not serve the admin port")
+    };
+    let request = r#"{"modelId": "demo.model", "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}"#;
+    let call = async || {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"));
+        command.args(["call", "Converse", "--data", request, "--address"]).arg(format!("unix:{}", socket.display()));
+        command.output().await.unwrap()
+    };
+    let lost = async || {
+        let body = page("/metrics").await.body;
+        let name = r#"bedrock_grpc_telemetry_lost_total{bedrock_grpc_telemetry_data="log_lines"} "#;
+        body.lines().find_map(|line| line.strip_prefix(name)?.parse::<u64>().ok()).unwrap_or_default()
+    };
+    page("/readyz").await;
+    let before = lost().await;
+    let output = call().await;
+    assert!(output.status.success(), "{output:?}");
+    // The line of the call is written by a thread of its own.
+    let counted = tokio::time::timeout(Duration::from_secs(20), async {
+        while lost().await <= before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    counted.await.expect("the line is not counted");
+    gateway.kill().await.unwrap();
+}

@@ -1,6 +1,8 @@
 //! The log on standard error. A thread of its own writes it, so that a reader that does not read delays no call.
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -10,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, reload};
 
 use super::log_filter::keep_filter;
+use super::log_sink::LogSink;
 use super::losses::{LostData, observe_losses};
 
 /// The format of log lines.
@@ -40,13 +43,14 @@ pub(crate) struct LogWriter(#[expect(dead_code, reason = "writes on drop")] Work
 ///
 /// Lines of libraries at `trace` are always dropped, because they contain prompts and API keys.
 pub(crate) fn start_log(format: LogFormat, default_filter: &str) -> LogWriter {
+    let unwritten = Arc::new(AtomicU64::new(0));
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(MAX_WAITING_LINES)
         .thread_name("log")
-        .finish(std::io::stderr());
+        .finish(LogSink::new(std::io::stderr(), Arc::clone(&unwritten)));
     let dropped = writer.error_counter();
-    observe_losses(LostData::LogLines, move || dropped.dropped_lines() as u64);
+    observe_losses(LostData::LogLines, move || dropped.dropped_lines() as u64 + unwritten.load(Ordering::Relaxed));
     let from_env = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| EnvFilter::builder().parse(text).is_ok());
     let text = from_env.unwrap_or_else(|| default_filter.to_owned());
     let (filter, handle) = reload::Layer::new(EnvFilter::new(&text));

@@ -4,6 +4,7 @@ mod call_line;
 mod export;
 mod log;
 mod log_filter;
+mod log_sink;
 mod losses;
 mod metrics;
 pub(crate) mod names;

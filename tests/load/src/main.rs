@@ -13,6 +13,7 @@ mod overload;
 mod process;
 mod report;
 mod sdk;
+mod telemetry;
 mod upstream;
 mod workload;
 
@@ -67,6 +68,8 @@ enum Row {
     Paced,
     /// CPU for callers that accept gzip.
     Gzip,
+    /// CPU with all telemetry over CPU without.
+    Telemetry,
     /// 1,000 calls of 3 s with 100 streams per connection.
     Slow,
     /// Memory per open stream.
@@ -124,6 +127,11 @@ async fn run(cli: Cli) -> Result<()> {
     }
     if has(Row::Gzip) {
         report.add_gzip(measure::gzip(&place).await?);
+    }
+    if has(Row::Telemetry) {
+        for (unit, workload) in [("unary call", Workload::UNARY), ("event", Workload::BURST)] {
+            report.add_telemetry(unit, telemetry::telemetry(&place, workload).await?);
+        }
     }
     if has(Row::Slow) {
         report.add_slow_calls(measure::slow_calls(&place).await?);

@@ -15,13 +15,13 @@ use crate::upstream::{Upstream, latencies};
 use crate::workload::Workload;
 
 /// Rounds of each CPU measurement. The gateway and the loop take turns, as the machine's speed drifts; the median counts.
-const ROUNDS: usize = 3;
+pub(crate) const ROUNDS: usize = 3;
 
 /// Number of streams on one caller's connection. hyper allows 200.
 const STREAMS_PER_CALLER: usize = 125;
 
 /// Callers' connections in the CPU measurements.
-const CALLERS: usize = 4;
+pub(crate) const CALLERS: usize = 4;
 
 /// Streams that the endpoint allows per connection where that is not what is measured. A client with one connection must be able
 /// to open all streams of the memory measurement.
@@ -59,14 +59,16 @@ impl Cpu {
         self.gateway / self.other
     }
 
-    fn median(mut gateway: Vec<f64>, mut other: Vec<f64>) -> Self {
+    /// The medians of the measurements.
+    pub(crate) fn median(mut gateway: Vec<f64>, mut other: Vec<f64>) -> Self {
         gateway.sort_by(f64::total_cmp);
         other.sort_by(f64::total_cmp);
         Self { gateway: gateway[gateway.len() / 2], other: other[other.len() / 2] }
     }
 }
 
-fn per_unit(cpu: Duration, workload: &Workload) -> f64 {
+/// CPU time in microseconds per call or event.
+pub(crate) fn per_unit(cpu: Duration, workload: &Workload) -> f64 {
     cpu.as_secs_f64() * 1e6 / workload.units() as f64
 }
 

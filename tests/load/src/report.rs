@@ -42,6 +42,11 @@ impl Report {
         row("CPU per event, client accepts gzip", &ours, &theirs, &format!("{:.2}", cpu.ratio()), "1.1");
     }
 
+    pub(crate) fn add_telemetry(&self, unit: &str, cpu: Cpu) {
+        let (ours, theirs) = (format!("{:.2} us", cpu.gateway), format!("{:.2} us, without telemetry", cpu.other));
+        row(&format!("CPU per {unit}, all telemetry"), &ours, &theirs, &format!("{:.2}", cpu.ratio()), "1.1");
+    }
+
     pub(crate) fn add_slow_calls(&self, (took, connections): (Duration, usize)) {
         let seconds = format!("{:.1} s", took.as_secs_f64());
         let what = "1,000 calls of 3 s, 100 streams per connection";
