@@ -42,6 +42,7 @@ mod permissions;
 mod reload;
 mod retries;
 mod streams;
+mod targets;
 mod telemetry;
 mod telemetry_content;
 mod telemetry_losses;

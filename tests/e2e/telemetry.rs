@@ -148,7 +148,7 @@ async fn fields_of_the_log_line_are_those_of_the_documentation() {
     assert!(unknown.is_empty(), "{unknown:?} are not documented");
     // There are no callers and no names of models, and the model has no price.
     let absent: Vec<_> = documented.difference(&found).collect();
-    assert_eq!(absent, ["caller", "cost_nanodollars", "target"]);
+    assert_eq!(absent, ["caller", "cost_nanodollars", "target", "target_name"]);
 }
 
 /// Calls a gateway that logs everything, and returns its log.

@@ -8,6 +8,7 @@ mod page;
 mod peer;
 mod readiness;
 mod server;
+mod targets;
 mod time;
 mod token;
 

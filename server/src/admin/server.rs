@@ -21,9 +21,11 @@ use super::log_level::{set_level, show_level};
 use super::page;
 use super::peer::Peer;
 use super::readiness::ReadinessSources;
+use super::targets::TargetsReport;
 use super::token::{Token, TokenError, require_token};
 use crate::call::RunningCalls;
 use crate::net::{ListenAddress, Listener};
+use crate::routing::PolicyHandle;
 use crate::telemetry::{PrometheusFormat, PrometheusReader};
 
 /// The largest body of a request. A filter of the log is shorter.
@@ -105,6 +107,7 @@ fn router(sources: AdminSources, token: Option<Token>) -> Router {
         .route("/page.css", get(page::show_style))
         .route("/metrics", get(show_metrics).with_state(metrics))
         .route("/calls", get(show_calls).with_state(calls))
+        .route("/targets", get(show_targets).with_state(readiness.policy.clone()))
         .route("/config", get(show_configuration).with_state(configuration))
         .route("/log-level", get(show_level).post(set_level));
     let protected = match token {
@@ -149,6 +152,10 @@ async fn show_metrics(State(metrics): State<PrometheusReader>, headers: HeaderMa
 
 async fn show_calls(State(calls): State<RunningCalls>) -> impl IntoResponse {
     to_json(&CallsReport::new(&calls))
+}
+
+async fn show_targets(State(policy): State<PolicyHandle>) -> impl IntoResponse {
+    to_json(&TargetsReport::new(&policy.load()))
 }
 
 async fn show_configuration(State(status): State<ConfigurationStatus>) -> impl IntoResponse {

@@ -32,7 +32,7 @@ pub(crate) use identity::Readiness;
 pub(crate) use region::find_region_of_arn;
 pub(crate) use region::is_region;
 pub(crate) use request::RequestTemplate;
-pub(crate) use upstream::{IdentitySettings, SessionTag, Settings, Upstream};
+pub(crate) use upstream::{IdentitySettings, SessionTag, Settings, Upstream, UpstreamResponse};
 
 /// Where a call goes: a model (or inference profile, prompt, endpoint ARN) in a Region.
 #[derive(Debug, Clone)]

@@ -45,17 +45,18 @@ impl RequestTemplate {
     /// [`Failure::Invalid`] when a member's value is not allowed where AWS binds it, or the message cannot be written as
     /// JSON.
     pub(crate) fn new<M: OperationRequest>(message: &M) -> Result<Self, Failure> {
-        let row = M::OPERATION;
-        let mut parts = Parts::new(row);
-        let mut result = Ok(());
-        message.visit_bound(&mut |binding, name, value| {
-            if result.is_ok() {
-                result = parts.add(binding, name, value);
-            }
-        })?;
-        result?;
+        let parts = Parts::read(message)?;
         let body = message.encode_payload()?;
-        parts.finish(body)
+        let payload = PayloadHash::new(&body);
+        parts.finish(body, payload)
+    }
+
+    /// The same request with the path of `message`, which names another model. The body is shared.
+    ///
+    /// # Errors
+    /// [`Failure::Invalid`] as for [`RequestTemplate::new`].
+    pub(crate) fn with_path_of<M: OperationRequest>(&self, message: &M) -> Result<Self, Failure> {
+        Parts::read(message)?.finish(self.body.clone(), self.payload.clone())
     }
 }
 
@@ -68,6 +69,17 @@ struct Parts {
 }
 
 impl Parts {
+    fn read<M: OperationRequest>(message: &M) -> Result<Self, Failure> {
+        let mut parts = Self::new(M::OPERATION);
+        let mut result = Ok(());
+        message.visit_bound(&mut |binding, name, value| {
+            if result.is_ok() {
+                result = parts.add(binding, name, value);
+            }
+        })?;
+        result.map(|()| parts)
+    }
+
     fn new(row: &'static Operation) -> Self {
         let (path, query) = row.uri.split_once('?').unwrap_or((row.uri, ""));
         Self { row, path: path.to_owned(), query: query.to_owned(), headers: HeaderMap::new() }
@@ -113,7 +125,7 @@ impl Parts {
         Ok(())
     }
 
-    fn finish(mut self, body: Bytes) -> Result<RequestTemplate, Failure> {
+    fn finish(mut self, body: Bytes, payload: PayloadHash) -> Result<RequestTemplate, Failure> {
         let row = self.row;
         // A label without a value would leave its braces, or an empty segment, in the path.
         let missing = row.request_bindings.iter().find(|b| b.place == Place::Path && self.is_label_missing(b));
@@ -138,7 +150,6 @@ impl Parts {
         }
         self.headers.insert(USER_AGENT, AGENT);
         let method = Method::from_bytes(row.method.as_bytes()).unwrap_or(Method::POST);
-        let payload = PayloadHash::new(&body);
         let Self { path, query, headers, .. } = self;
         Ok(RequestTemplate { service: row.service, method, path, query, headers, body, payload })
     }

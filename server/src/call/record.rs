@@ -1,5 +1,6 @@
 //! The data that one call collects. The log line and the spans are written from it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bedrock_grpc_schema::runtime::v1::TokenUsage;
@@ -33,6 +34,8 @@ pub(crate) struct CallRecord {
     pub(crate) caller_name: Option<StringValue>,
     /// The model, as the metrics name it.
     pub(crate) model: Option<ModelLabel>,
+    /// The name of the last attempt's target, if the caller wrote the name of a model.
+    pub(crate) target_name: Option<Arc<str>>,
     /// The Region of the last attempt.
     pub(crate) region: Option<StringValue>,
     /// The kind of the model's work (`gen_ai.operation.name`), and its start after the start of the call.

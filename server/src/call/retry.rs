@@ -8,49 +8,94 @@ use tower::retry::budget::Budget as _;
 use super::context::Phase;
 use super::lifecycle::Call;
 use crate::bedrock::{Target, Upstream};
-use crate::error::{Failure, Retry};
+use crate::error::{Classification, Failure, Retry};
+use crate::routing::{Candidate, Candidates, Change, Chosen, Verdict};
 use crate::telemetry::{count_retry, measure_attempt};
 
 /// Maximum wait between two attempts. The caller decides about a longer wait: the status contains the delay.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
 
-/// Which of the retries that a call gets only once have been used.
+/// Which of the retries that a call gets only once have been used. They count for all targets together.
 #[derive(Default)]
 struct UsedRetries {
-    once: bool,
+    billed: bool,
     refreshed: bool,
 }
 
 impl Call {
-    /// Runs `attempt` until it succeeds, the failure does not allow a retry, no attempts are left, or the deadline would
-    /// expire during the wait.
+    /// Runs `attempt`, which gets the place of the target among the candidates, until it succeeds, the failure does not allow a retry, no attempts are left, or the deadline would
+    /// expire during the wait. A failure that another target may not have goes to the next target.
     ///
     /// # Errors
     /// The failure of the last attempt.
     pub(crate) async fn run_with_retries<T, F>(
         &self,
-        upstream: &Upstream,
-        target: &Target,
-        mut attempt: impl FnMut() -> F,
+        candidates: &Candidates,
+        mut attempt: impl FnMut(usize) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let mut used = UsedRetries::default();
-        let budget = upstream.retry_budget(target);
-        budget.deposit();
+        let mut remaining = candidates.remaining();
+        let mut chosen = remaining.first();
         loop {
-            let generation = upstream.generation();
-            let failure = match self.run_attempt(upstream, target, generation, attempt()).await {
+            let may_go_on = self.max_attempts > 1 && remaining.has_next();
+            let failure = match self.run_at_target(&mut chosen, &mut used, may_go_on, &mut attempt).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
-            let attempts = self.update(|record| record.context.attempts);
+            let classification = failure.classify();
+            if self.max_attempts == 1 || !used.allow_next_target(&classification) || !self.can_wait(Duration::ZERO) {
+                return Err(failure);
+            }
+            let Some(next) = remaining.next() else { return Err(failure) };
+            tracing::debug!(
+                reason = classification.reason,
+                from = chosen.candidate.name.as_deref(),
+                to = next.candidate.name.as_deref(),
+                "the next target gets the call"
+            );
+            self.record_retry(classification.reason, Duration::ZERO);
+            chosen = next;
+        }
+    }
+
+    /// Runs the attempts at one target. With `has_next` there is another target for a call whose retries are limited.
+    async fn run_at_target<T, F>(
+        &self,
+        chosen: &mut Chosen<'_>,
+        used: &mut UsedRetries,
+        has_next: bool,
+        attempt: &mut impl FnMut(usize) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let (upstream, target) = (&chosen.candidate.upstream, &chosen.candidate.target);
+        let budget = upstream.retry_budget(target);
+        budget.deposit();
+        // A probe is one attempt: if it fails, the target stays ejected.
+        let is_probe = chosen.pass.as_ref().is_some_and(|pass| pass.is_probe());
+        let max_attempts = if is_probe && has_next { 1 } else { self.max_attempts };
+        let mut attempts = 0;
+        loop {
+            let generation = upstream.generation();
+            attempts += 1;
+            let outcome = self.run_attempt(chosen.candidate, generation, attempt(chosen.index)).await;
+            let is_ejected = record_verdict(chosen, outcome.as_ref().err());
+            let failure = match outcome {
+                Ok(response) => return Ok(response),
+                Err(failure) => failure,
+            };
             let classification = failure.classify();
             let rejects_credentials = classification.retry == Retry::OnceRefreshed;
             let was_refreshed = used.refreshed;
             let delay = classification.retry_delay(&failure, attempts);
-            let may_retry = attempts < self.max_attempts && self.can_wait(delay) && used.allow(classification.retry);
+            // The one retry of a call that may have been billed has better chances at another target.
+            let is_left_to_next = has_next && (is_ejected || classification.retry == Retry::Once);
+            let may_retry =
+                attempts < max_attempts && self.can_wait(delay) && !is_left_to_next && used.allow(classification.retry);
             let is_retried = may_retry && budget.withdraw();
             if !is_retried {
                 if may_retry {
@@ -64,8 +109,7 @@ impl Call {
                 return Err(failure);
             }
             tracing::debug!(attempts, reason = %classification.reason, delay_ms = delay.as_millis(), "retrying");
-            self.update(|record| count_retry(record, classification.reason));
-            self.spans().record_retry(classification.reason, delay);
+            self.record_retry(classification.reason, delay);
             let wait_start = self.elapsed();
             if rejects_credentials {
                 if upstream.is_default_region(target) {
@@ -79,18 +123,24 @@ impl Call {
         }
     }
 
+    fn record_retry(&self, reason: &'static str, delay: Duration) {
+        self.update(|record| count_retry(record, reason));
+        self.spans().record_retry(reason, delay);
+    }
+
     /// Runs an attempt that cannot be repeated. Credentials that Bedrock rejects are reloaded for the calls that follow.
     ///
     /// # Errors
     /// The failure of the attempt.
     pub(crate) async fn run_without_retry<T>(
         &self,
-        upstream: &Upstream,
-        target: &Target,
+        chosen: &mut Chosen<'_>,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        let (upstream, target) = (&chosen.candidate.upstream, &chosen.candidate.target);
         let generation = upstream.generation();
-        let outcome = self.run_attempt(upstream, target, generation, attempt).await;
+        let outcome = self.run_attempt(chosen.candidate, generation, attempt).await;
+        record_verdict(chosen, outcome.as_ref().err());
         if let Err(failure) = &outcome
             && failure.classify().retry == Retry::OnceRefreshed
         {
@@ -102,12 +152,13 @@ impl Call {
     /// Runs one attempt: counts it, traces it, and marks the gateway as ready when Bedrock accepted the credentials.
     async fn run_attempt<T>(
         &self,
-        upstream: &Upstream,
-        target: &Target,
+        candidate: &Candidate,
         generation: u64,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        let Candidate { upstream, target, name, .. } = candidate;
         let number = self.update(|record| {
+            record.target_name.clone_from(name);
             record.context.region = Some(target.region.clone());
             record.billing.model = target.model_id.clone();
             record.region = Some(target.region.clone().into());
@@ -116,7 +167,7 @@ impl Call {
             record.context.attempts += 1;
             record.context.attempts
         });
-        let span = self.spans().start_attempt(number, &target.region);
+        let span = self.spans().start_attempt(number, &target.region, name.as_deref());
         let start = self.elapsed();
         let outcome = attempt.await;
         let error = outcome.as_ref().err().map(|failure| failure.classify().reason);
@@ -145,6 +196,37 @@ impl Call {
     }
 }
 
+/// Records what an attempt says about its target, and logs what that changes. Returns whether it ejects the target.
+fn record_verdict(chosen: &mut Chosen<'_>, failure: Option<&Failure>) -> bool {
+    let Some(pass) = &mut chosen.pass else { return false };
+    let classification = failure.map(Failure::classify);
+    let verdict = match (failure, &classification) {
+        (Some(Failure::Exception(exception)), Some(class))
+            if class.code == tonic::Code::ResourceExhausted && exception.is_daily() =>
+        {
+            Verdict::DailyQuota(class.reason)
+        }
+        (_, Some(class)) if class.is_fault_of_target() => Verdict::Failure(class.reason),
+        // The failure says nothing about the target.
+        (_, Some(_)) => return false,
+        (_, None) => Verdict::Success,
+    };
+    let target = chosen.candidate.name.as_deref();
+    match pass.record(verdict) {
+        Some(Change::Ejected(time)) => {
+            let reason = classification.map(|class| class.reason);
+            let probe_in_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(target_name = target, reason, probe_in_ms, "a target is ejected");
+            true
+        }
+        Some(Change::Restored) => {
+            tracing::info!(target_name = target, "a target gets calls again");
+            false
+        }
+        None => false,
+    }
+}
+
 /// Loads credentials again after a rejection in a call that is not retried. If they were loaded a moment ago, Bedrock has
 /// rejected the new ones.
 async fn refresh_for_later_calls(upstream: &Upstream, target: &Target, generation: u64, failure: &Failure) {
@@ -154,15 +236,20 @@ async fn refresh_for_later_calls(upstream: &Upstream, target: &Target, generatio
 }
 
 impl UsedRetries {
-    /// Whether this retry is still allowed. This check uses up a retry that a call gets only once.
+    /// Whether this retry at the same target is still allowed. This check uses up a retry that a call gets only once.
     fn allow(&mut self, retry: Retry) -> bool {
         match retry {
             Retry::Yes => true,
-            Retry::Once => !std::mem::replace(&mut self.once, true),
+            Retry::Once => !std::mem::replace(&mut self.billed, true),
             Retry::OnceRefreshed => !std::mem::replace(&mut self.refreshed, true),
-            // A call has only one target today, so there is no next one.
             Retry::Never | Retry::NextTarget => false,
         }
+    }
+
+    /// Whether the next target may get the call. This check uses up the one retry of a call that may have been billed.
+    fn allow_next_target(&mut self, classification: &Classification) -> bool {
+        classification.allows_next_target()
+            && (!classification.may_be_billed() || !std::mem::replace(&mut self.billed, true))
     }
 }
 

@@ -13,8 +13,8 @@ use crate::callers::{IdentityPattern, Pattern, TrustedPeer};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelSettings {
-    /// Where calls go. One target for now.
-    #[schemars(length(min = 1))]
+    /// Where calls go: to the targets of the lowest `priority`, shared by `weight`, and to the next one if a target fails.
+    #[schemars(length(min = 1, max = 16))]
     pub(crate) targets: Vec<TargetSettings>,
     /// The `maxTokens` of Converse and ConverseStream.
     #[serde(default)]
@@ -61,6 +61,14 @@ pub(crate) struct PromptCache {
 pub(crate) struct TargetSettings {
     /// The model id, inference profile or ARN at Bedrock.
     pub(crate) model: String,
+    /// The place in the order: targets with a lower number get calls first.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 100))]
+    pub(crate) priority: u32,
+    /// The share of the calls among targets of the same priority.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) weight: u32,
     /// The AWS Region. [default: `aws.region`, or the ARN's]
     #[serde(default)]
     pub(crate) region: Option<Region>,
@@ -121,6 +129,10 @@ pub(crate) struct CallerSettings {
     /// The largest request in bytes. [default: 32MiB, the limit of the gateway]
     #[serde(default)]
     pub(crate) max_request: Option<Size>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn everything() -> Vec<Pattern> {

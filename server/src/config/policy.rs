@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::caller_settings::{CallerSettings, JwtSettings, ModelSettings};
+use super::caller_settings::{CallerSettings, JwtSettings, ModelSettings, TargetSettings};
 use super::settings::{ClientCertificates, Settings, TlsSettings, TlsVersion};
 use super::values::Region;
 use crate::bedrock::{IdentitySettings, Upstream};
@@ -15,7 +15,7 @@ use crate::callers::{
 };
 use crate::net::TlsOptions;
 use crate::pricing::PriceTable;
-use crate::routing::{ConverseDefaults, ModelRoute, Policy, Pricing, TokenLimits};
+use crate::routing::{Breaker, ConverseDefaults, ModelRoute, Policy, Pricing, RouteTarget, TargetKey, TokenLimits};
 
 impl Settings {
     /// The rules. The keys of unchanged issuers, and identities that are in use, come from `previous`. Other identities are made
@@ -32,8 +32,13 @@ impl Settings {
             failures_per_minute: authentication.failures_per_minute,
             health: authentication.health,
         };
+        let mut breakers: HashMap<TargetKey, Arc<Breaker>> = previous
+            .into_iter()
+            .flat_map(Policy::targets)
+            .map(|target| (target.key(), Arc::clone(&target.breaker)))
+            .collect();
         let models: BTreeMap<_, _> =
-            self.models.iter().filter_map(|(name, model)| Some((name.clone(), to_route(model)?))).collect();
+            self.models.iter().map(|(name, model)| (name.clone(), to_route(name, model, &mut breakers))).collect();
         let mut identities = HashMap::new();
         for identity in self.identities(&models) {
             let known = previous.and_then(|previous| previous.identities.get(&identity)).cloned();
@@ -60,8 +65,10 @@ impl Settings {
                 self.callers.iter().filter(|(_, caller)| caller.models.iter().any(|model| model.matches(name)));
             let callers = callers.map(|(caller, _)| caller.as_str());
             let anonymous = self.callers.is_empty().then_some(ANONYMOUS);
-            identities
-                .extend(callers.chain(anonymous).filter_map(|caller| route.identity_for(caller)).map(Cow::into_owned));
+            for caller in callers.chain(anonymous) {
+                let of_targets = route.targets.iter().filter_map(|target| target.identity_for(caller));
+                identities.extend(of_targets.map(Cow::into_owned));
+            }
         }
         identities
     }
@@ -137,20 +144,10 @@ fn to_issuer(name: &str, settings: &JwtSettings) -> IssuerSettings {
     }
 }
 
-fn to_route(settings: &ModelSettings) -> Option<Arc<ModelRoute>> {
-    let target = settings.targets.first()?;
+fn to_route(name: &str, settings: &ModelSettings, breakers: &mut HashMap<TargetKey, Arc<Breaker>>) -> Arc<ModelRoute> {
     let to_i32 = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let max_tokens =
         TokenLimits { default: settings.max_tokens.default.map(to_i32), limit: settings.max_tokens.limit.map(to_i32) };
-    let region = target.region.as_ref().map(ToString::to_string);
-    let identity = IdentitySettings {
-        profile: target.profile.clone(),
-        role: target.role.clone(),
-        external_id: target.external_id.clone(),
-        session_name: target.session_name.clone(),
-        session_tag: None,
-    };
-    let caller_tag = target.caller_tag.clone();
     let (inference, cache) = (&settings.inference, settings.prompt_cache);
     let defaults = ConverseDefaults {
         temperature: inference.temperature,
@@ -160,7 +157,32 @@ fn to_route(settings: &ModelSettings) -> Option<Arc<ModelRoute>> {
         cache_tools: cache.tools,
         cache_system: cache.system,
     };
-    Some(Arc::new(ModelRoute { model: target.model.clone(), region, identity, caller_tag, max_tokens, defaults }))
+    let to_target = |(index, target)| to_target(&format!("{name}/{index}"), target, breakers);
+    let targets = settings.targets.iter().enumerate().map(to_target).collect();
+    Arc::new(ModelRoute { targets, max_tokens, defaults })
+}
+
+/// A target. The health of a target that the rules have had before goes on.
+fn to_target(name: &str, settings: &TargetSettings, breakers: &mut HashMap<TargetKey, Arc<Breaker>>) -> RouteTarget {
+    let identity = IdentitySettings {
+        profile: settings.profile.clone(),
+        role: settings.role.clone(),
+        external_id: settings.external_id.clone(),
+        session_name: settings.session_name.clone(),
+        session_tag: None,
+    };
+    let mut target = RouteTarget {
+        name: name.into(),
+        model: settings.model.clone(),
+        region: settings.region.as_ref().map(ToString::to_string),
+        identity,
+        caller_tag: settings.caller_tag.clone(),
+        priority: settings.priority,
+        weight: settings.weight,
+        breaker: Arc::default(),
+    };
+    target.breaker = Arc::clone(breakers.entry(target.key()).or_default());
+    target
 }
 
 fn to_tls_options(settings: &TlsSettings) -> TlsOptions {

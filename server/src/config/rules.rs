@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettings};
+use super::caller_settings::{AuthenticationSettings, CallerSettings, ModelSettings, TargetSettings};
 use super::settings::Settings;
 use crate::bedrock::is_region;
 use crate::callers::{ANONYMOUS, IdentityPattern};
@@ -90,9 +90,6 @@ fn check_model(name: &str, model: &ModelSettings, settings: &Settings, broken: &
     if let Err(problem) = check_name(name) {
         broken.push((key(&[]), problem));
     }
-    if model.targets.len() > 1 {
-        broken.push((key(&["targets", "1"]), "a name has one target in this version".to_owned()));
-    }
     for (index, target) in model.targets.iter().enumerate() {
         let needs_role = [
             ("external_id", &target.external_id),
@@ -101,6 +98,16 @@ fn check_model(name: &str, model: &ModelSettings, settings: &Settings, broken: &
         ];
         for (name, _) in needs_role.iter().filter(|(_, value)| value.is_some() && target.role.is_none()) {
             broken.push((key(&["targets", &index.to_string(), name]), "needs `role`".to_owned()));
+        }
+        let is_same = |other: &TargetSettings| {
+            let place = |target: &TargetSettings| {
+                (target.model.clone(), target.region.clone(), target.role.clone(), target.profile.clone())
+            };
+            place(other) == place(target)
+        };
+        if let Some(first) = model.targets[..index].iter().position(is_same) {
+            let problem = format!("the same model, Region and identity as targets[{first}]");
+            broken.push((key(&["targets", &index.to_string()]), problem));
         }
         let allowed = &settings.aws.regions;
         if let Some(region) = &target.region

@@ -19,7 +19,7 @@ pub(crate) enum Retry {
     Once,
     /// Retry once, with reloaded credentials.
     OnceRefreshed,
-    /// Only another target (another Region or model) can succeed. Calls have one target today, so this means no retry.
+    /// Only another target (another Region, account or model) can succeed.
     NextTarget,
 }
 
@@ -57,6 +57,27 @@ impl Classification {
             (_, Pushback::After(backoff)) => backoff.delay(attempts),
             _ => Backoff::CONNECT.delay(attempts),
         }
+    }
+
+    /// Whether Bedrock may have billed the request. Such a call is sent at most once more.
+    #[must_use]
+    pub(crate) fn may_be_billed(&self) -> bool {
+        self.retry == Retry::Once || self.retry == Retry::NextTarget && self.code == Code::DeadlineExceeded
+    }
+
+    /// Whether another target may serve the call after this failure.
+    #[must_use]
+    pub(crate) fn allows_next_target(&self) -> bool {
+        self.retry != Retry::Never
+    }
+
+    /// Whether the failure says something about the target, and not only about the request. A caller must not be able to eject
+    /// a target with its requests.
+    #[must_use]
+    pub(crate) fn is_fault_of_target(&self) -> bool {
+        let depends_on_request = matches!(self.code, Code::InvalidArgument | Code::NotFound)
+            || matches!(self.reason, "MODEL_ERROR" | "MODEL_STREAM_ERROR");
+        self.retry != Retry::Never && !depends_on_request
     }
 
     /// Whether the same call may succeed when the caller repeats it later.

@@ -28,7 +28,7 @@ pub(crate) struct Exception {
 impl Exception {
     /// Whether a throttling is about a daily quota: "Too many tokens per day, please wait before trying again.". A retry within
     /// seconds cannot succeed.
-    pub(super) fn is_daily(&self) -> bool {
+    pub(crate) fn is_daily(&self) -> bool {
         self.message.to_ascii_lowercase().contains("per day")
     }
 

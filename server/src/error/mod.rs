@@ -16,7 +16,7 @@ mod redact;
 mod status;
 mod table;
 
-pub(crate) use classification::Retry;
+pub(crate) use classification::{Classification, Retry};
 pub(crate) use exception::Exception;
 pub(crate) use failure::Failure;
 #[cfg(any(test, feature = "fuzzing"))]

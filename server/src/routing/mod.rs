@@ -1,9 +1,16 @@
-//! From a caller and what it names to a target at Bedrock. `policy` has the rules, `bedrock` applies them.
+//! From a caller and what it names to a target at Bedrock. `policy` has the rules, `authorized` applies them. `targets` has the
+//! targets of a call in their order, `breaker` the health of each target.
 //!
 //! Architecture Invariant: an RPC reaches Bedrock only by an [`AuthorizedCall`], and only [`Bedrock::authorize`] makes one.
 
 mod authorized;
+mod breaker;
 mod policy;
+mod targets;
 
 pub(crate) use authorized::{AuthorizedCall, Bedrock};
-pub(crate) use policy::{ConverseDefaults, ModelRoute, Policy, PolicyHandle, Pricing, TokenLimits};
+pub(crate) use breaker::{Breaker, Change, Verdict};
+pub(crate) use policy::{
+    ConverseDefaults, ModelRoute, Policy, PolicyHandle, Pricing, RouteTarget, TargetKey, TokenLimits,
+};
+pub(crate) use targets::{Candidate, Candidates, Chosen};

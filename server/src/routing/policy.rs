@@ -7,14 +7,28 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::breaker::Breaker;
 use crate::bedrock::{IdentitySettings, SessionTag, Upstream};
 use crate::callers::{Authenticator, Caller};
 use crate::error::Failure;
 use crate::pricing::PriceTable;
 
 /// What a name of a model stands for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ModelRoute {
+    /// Where calls go. There is at least one.
+    pub(crate) targets: Vec<RouteTarget>,
+    /// The `maxTokens` of Converse and ConverseStream.
+    pub(crate) max_tokens: TokenLimits,
+    /// What is added to Converse and ConverseStream where the caller has set nothing.
+    pub(crate) defaults: ConverseDefaults,
+}
+
+/// A target of a model's name.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteTarget {
+    /// The name: that of the model, and the target's place in the list: `chat/0`.
+    pub(crate) name: Arc<str>,
     /// The model id, inference profile or ARN at Bedrock.
     pub(crate) model: String,
     /// The Region, if it is not the default one.
@@ -23,13 +37,38 @@ pub(crate) struct ModelRoute {
     pub(crate) identity: IdentitySettings,
     /// The key of the session tag that gets the caller's name. With it each caller has an identity of its own.
     pub(crate) caller_tag: Option<String>,
-    /// The `maxTokens` of Converse and ConverseStream.
-    pub(crate) max_tokens: TokenLimits,
-    /// What is added to Converse and ConverseStream where the caller has set nothing.
-    pub(crate) defaults: ConverseDefaults,
+    /// Targets with a lower number are used first.
+    pub(crate) priority: u32,
+    /// The share of the calls among targets of the same priority.
+    pub(crate) weight: u32,
+    /// The health. Names of models with the same target share it.
+    pub(crate) breaker: Arc<Breaker>,
 }
 
-impl ModelRoute {
+/// What a target's quotas and its health belong to: AWS counts by account, Region and model.
+pub(crate) type TargetKey = (IdentitySettings, Option<String>, String);
+
+impl RouteTarget {
+    /// A target of the gateway's own identity in its Region.
+    #[cfg(test)]
+    pub(crate) fn new(model: &str) -> Self {
+        Self {
+            name: model.into(),
+            model: model.to_owned(),
+            region: None,
+            identity: IdentitySettings::default(),
+            caller_tag: None,
+            priority: 0,
+            weight: 1,
+            breaker: Arc::default(),
+        }
+    }
+
+    /// The key of the health.
+    pub(crate) fn key(&self) -> TargetKey {
+        (self.identity.clone(), self.region.clone(), self.model.clone())
+    }
+
     /// The AWS identity that calls the model for a caller. `None` is the gateway's own.
     pub(crate) fn identity_for(&self, caller: &str) -> Option<Cow<'_, IdentitySettings>> {
         let Some(key) = &self.caller_tag else {
@@ -140,6 +179,11 @@ impl Policy {
     /// Whether the caller may use a model id that is no name.
     pub(crate) fn may_use_id(&self, caller: &Caller, id: &str) -> bool {
         self.passthrough && caller.may_use_model(id)
+    }
+
+    /// All targets of the names.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &RouteTarget> {
+        self.models.values().flat_map(|route| &route.targets)
     }
 
     /// Checks a Region.

@@ -23,6 +23,12 @@ impl UpstreamRequest for StartAsyncInvokeRequest {
         Some(&mut self.model_id)
     }
 
+    /// A target may have started the job although its response was lost. The token of the request protects only within one
+    /// account and Region.
+    fn may_change_target(&self) -> bool {
+        false
+    }
+
     /// The operation has no guardrail.
     fn require_guardrail(&mut self, guardrail: &RequiredGuardrail) -> Result<(), Failure> {
         Err(Failure::GuardrailNotAllowed { required: guardrail.id.clone() })

@@ -50,21 +50,24 @@ pub(super) async fn run_bidirectional(
         start_span(&call, subject, names::CHAT, true, Vec::new);
         let caller = call.caller()?;
         let operation = InvokeModelWithBidirectionalStreamRequest::OPERATION.name;
-        let authorized = bedrock.authorize(&call.policy, caller, operation, subject)?;
+        let mut authorized = bedrock.authorize(&call.policy, caller, operation, subject)?;
         if let Some(guardrail) = &caller.guardrail {
             // The operation has no guardrail.
             return Err(Failure::GuardrailNotAllowed { required: guardrail.id.clone() });
         }
         let chunk = chunk_bytes(&first, &model_id)?;
-        if let Some(route) = authorized.route() {
-            first.model_id = Some(route.model.clone());
+        // Sent input cannot be sent again.
+        authorized.keep_one_target();
+        if let Some(model) = authorized.models().next() {
+            first.model_id = Some(model.clone());
         }
         let request = RequestTemplate::new(&first)?;
-        let (upstream, target) = (authorized.upstream(), authorized.target());
+        let mut chosen = authorized.candidates().remaining().first();
+        let candidate = chosen.candidate;
         let input =
             InputChunks { first: chunk, model_id, messages, call: Arc::clone(&call), input_failed: Some(input_failed) };
         tokio::select! {
-            response = call.run_without_retry(upstream, target, upstream.open_bidirectional(&request, target, input)) => response,
+            response = call.run_without_retry(&mut chosen, candidate.upstream.open_bidirectional(&request, &candidate.target, input)) => response,
             Ok(failure) = &mut input_failure => Err(failure),
         }
     };

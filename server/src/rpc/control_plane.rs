@@ -82,7 +82,8 @@ fn show_usable_models(models: &mut Vec<FoundationModelSummary>, policy: &Policy,
         .names_for(caller)
         .map(|name| {
             let route = policy.models.get(name);
-            let model = models.iter().find(|model| route.is_some_and(|route| is(model, &route.model)));
+            let target = route.and_then(|route| route.targets.first());
+            let model = models.iter().find(|model| target.is_some_and(|target| is(model, &target.model)));
             let model = model.cloned().unwrap_or_default();
             FoundationModelSummary {
                 model_id: Some(name.clone()),

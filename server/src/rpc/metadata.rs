@@ -34,6 +34,7 @@ pub(super) fn insert_initial_metadata(call: &Call, headers: &HeaderMap, metadata
         };
         insert("x-amzn-requestid", context.request_id.as_deref());
         insert("bedrock-grpc-region", context.region.as_deref());
+        insert("bedrock-grpc-target", record.target_name.as_deref());
         metadata.insert("bedrock-grpc-attempts", context.attempts.into());
     });
 }

@@ -9,16 +9,29 @@ use tonic::{Request, Status};
 
 use super::request::UpstreamRequest;
 use super::rules::apply_rules;
-use crate::bedrock::{RequestTemplate, Subject};
+use crate::bedrock::{RequestTemplate, Subject, UpstreamResponse};
 use crate::call::{Call, CallOptions, CallSettings, Shutdown};
+use crate::error::Failure;
 use crate::large_work::run_sized;
 use crate::routing::{AuthorizedCall, Bedrock};
 
-/// A request that is ready to be sent.
+/// A request that is ready to be sent to each of its targets.
 pub(super) struct PreparedRequest {
     pub(super) call: Arc<Call>,
     pub(super) authorized: AuthorizedCall,
-    pub(super) request: RequestTemplate,
+    /// The request for each target of the call.
+    requests: Vec<RequestTemplate>,
+}
+
+impl PreparedRequest {
+    /// Sends the request to the target at this place among the candidates, once.
+    ///
+    /// # Errors
+    /// As [`crate::bedrock::Upstream::send`].
+    pub(super) async fn send(&self, target: usize) -> Result<UpstreamResponse, Failure> {
+        let candidate = &self.authorized.candidates().all()[target];
+        candidate.upstream.send(&self.requests[target], &candidate.target).await
+    }
 }
 
 /// Finds the call of a request, checks that its caller may make it, and writes the HTTP request.
@@ -34,17 +47,39 @@ pub(super) fn prepare_request<R: UpstreamRequest>(
         let is_stream = R::OPERATION.stream != StreamKind::Unary;
         start_span(&call, subject, request.gen_ai_operation(), is_stream, || request.span_attributes());
         let caller = call.caller()?;
-        let authorized = bedrock.authorize(&call.policy, caller, R::OPERATION.name, subject)?;
+        let mut authorized = bedrock.authorize(&call.policy, caller, R::OPERATION.name, subject)?;
+        if !request.may_change_target() {
+            authorized.keep_one_target();
+        }
         apply_rules(&mut request, &call.policy, caller, &authorized)?;
         let token = request.generate_request_token();
         call.update(|record| record.context.generated_request_token = token);
         // The message is dropped then, so that only its JSON stays in memory.
-        Ok((authorized, run_sized(call.request_bytes(), || RequestTemplate::new(&request))?))
+        let template = run_sized(call.request_bytes(), || RequestTemplate::new(&request))?;
+        let requests = write_for_each_target(request, template, &authorized)?;
+        Ok((authorized, requests))
     })();
     match prepared {
-        Ok((authorized, request)) => Ok(PreparedRequest { call, authorized, request }),
+        Ok((authorized, requests)) => Ok(PreparedRequest { call, authorized, requests }),
         Err(failure) => Err(call.record_failure(&failure)),
     }
+}
+
+/// The request for each target. The models of the targets are in their paths, and they share the body.
+fn write_for_each_target<R: UpstreamRequest>(
+    mut request: R,
+    first: RequestTemplate,
+    authorized: &AuthorizedCall,
+) -> Result<Vec<RequestTemplate>, Failure> {
+    let mut requests = Vec::with_capacity(authorized.candidates().all().len());
+    for model in authorized.models().skip(1) {
+        if let Some(field) = request.model_field() {
+            *field = Some(model.clone());
+        }
+        requests.push(first.with_path_of(&request)?);
+    }
+    requests.insert(0, first);
+    Ok(requests)
 }
 
 /// Records the subject of the call and starts the CLIENT span.

@@ -19,6 +19,11 @@ pub(super) trait UpstreamRequest: OperationRequest + prost::Message {
     /// The field that names the model, if the call is about one. The name of a model is replaced there.
     fn model_field(&mut self) -> Option<&mut Option<String>>;
 
+    /// Whether the request can be sent to another target after a failure.
+    fn may_change_target(&self) -> bool {
+        true
+    }
+
     /// Sets the guardrail that the caller's requests must have. An operation that runs no model does nothing.
     ///
     /// # Errors

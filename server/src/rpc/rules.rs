@@ -26,7 +26,7 @@ pub(super) fn apply_rules<R: UpstreamRequest>(
     }
     if let Some(route) = authorized.route() {
         if let Some(field) = request.model_field() {
-            *field = Some(route.model.clone());
+            *field = authorized.models().next().cloned();
         }
         request.limit_tokens(route.max_tokens)?;
         request.apply_defaults(&route.defaults);

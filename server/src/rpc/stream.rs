@@ -27,14 +27,14 @@ pub(super) async fn run_stream<R: UpstreamRequest, E: StreamEvent>(
     bedrock: &Bedrock,
     request: Request<R>,
 ) -> Result<Response<ResponseStream<E::Message>>, Status> {
-    let PreparedRequest { call, authorized, request } = prepare_request(bedrock, request)?;
-    let (upstream, target) = (authorized.upstream(), authorized.target());
+    let prepared = prepare_request(bedrock, request)?;
+    let PreparedRequest { call, authorized, .. } = &prepared;
     let timeouts = call.settings.timeouts;
-    let outcome = call.run_with_retries(upstream, target, async || {
+    let outcome = call.run_with_retries(authorized.candidates(), async |target| {
         let attempt = async {
-            let response = upstream.send(&request, target).await?;
+            let response = prepared.send(target).await?;
             call.on_response_headers(&response.headers);
-            let mut events = EventReader::<E>::new(Arc::clone(&call), response.body);
+            let mut events = EventReader::<E>::new(Arc::clone(call), response.body);
             let first = events.next().await?;
             Ok((response.headers, first, events))
         };
@@ -49,6 +49,6 @@ pub(super) async fn run_stream<R: UpstreamRequest, E: StreamEvent>(
         None => Box::pin(stream::empty()),
     };
     let mut response = Response::new(messages);
-    insert_initial_metadata(&call, &headers, response.metadata_mut());
+    insert_initial_metadata(call, &headers, response.metadata_mut());
     Ok(response)
 }

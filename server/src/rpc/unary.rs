@@ -28,11 +28,11 @@ pub(super) async fn run_unary<R: UpstreamRequest>(
 where
     R::Response: ReportsUsage + Message,
 {
-    let PreparedRequest { call, authorized, request } = prepare_request(bedrock, request)?;
-    let (upstream, target) = (authorized.upstream(), authorized.target());
-    let outcome = call.run_with_retries(upstream, target, async || {
+    let prepared = prepare_request(bedrock, request)?;
+    let PreparedRequest { call, authorized, .. } = &prepared;
+    let outcome = call.run_with_retries(authorized.candidates(), async |target| {
         let attempt = async {
-            let response = upstream.send(&request, target).await?;
+            let response = prepared.send(target).await?;
             call.on_response_headers(&response.headers);
             let body = response.body.read_to_end().await?;
             call.on_first_event();
@@ -41,12 +41,12 @@ where
         with_timeout(call.settings.timeouts.response, Failure::ResponseTimeout, attempt).await
     });
     let (message, headers) = outcome.await.map_err(|failure| call.record_failure(&failure))?;
-    record_usage(&call, &message);
+    record_usage(call, &message);
     let is_worth_compressing = (MIN_COMPRESSED_BYTES..=MAX_COMPRESSED_BYTES).contains(&message.encoded_len());
     let mut response = Response::new(message);
     if !is_worth_compressing {
         response.disable_compression();
     }
-    insert_initial_metadata(&call, &headers, response.metadata_mut());
+    insert_initial_metadata(call, &headers, response.metadata_mut());
     Ok(response)
 }

@@ -17,6 +17,7 @@ pub(crate) fn log_call(code: Code, record: &CallRecord, elapsed: Duration, trace
         caller = context.caller,
         model = context.model_id,
         target = record.billing.model.as_ref().filter(|target| context.model_id.as_ref() != Some(*target)),
+        target_name = record.target_name.as_deref(),
         region = context.region,
         status = status_name(code),
         reason = failure.map(|f| f.reason.as_str()),

@@ -54,6 +54,8 @@ pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
 // The gateway's own names.
 /// The name of the caller in the configuration.
 pub(crate) const CALLER: &str = "bedrock_grpc.caller";
+/// The name of the target that an attempt was sent to, or that served the call: `chat/0`.
+pub(crate) const TARGET_NAME: &str = "bedrock_grpc.target_name";
 pub(crate) const ATTEMPT: &str = "bedrock_grpc.attempt";
 pub(crate) const ATTEMPTS: &str = "bedrock_grpc.attempts";
 /// An event of the SERVER span: the call has waited.

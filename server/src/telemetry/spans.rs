@@ -1,8 +1,8 @@
 //! The spans of a call: a SERVER span for the RPC, a CLIENT span for the model over all attempts, and a child span for each
 //! attempt.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -120,13 +120,16 @@ impl CallSpans {
         });
     }
 
-    /// Starts the span of one attempt in `region`. The span ends when the returned value is dropped.
-    pub(crate) fn start_attempt(&self, number: u32, region: &str) -> AttemptSpan {
+    /// Starts the span of one attempt in `region`, at the target with the name `target`. The span ends when the returned value is
+    /// dropped.
+    pub(crate) fn start_attempt(&self, number: u32, region: &str, target: Option<&str>) -> AttemptSpan {
         let Some(parent) = self.client.get().or(self.server.as_ref()) else { return AttemptSpan(None) };
-        let span = SpanBuilder::from_name(format!("attempt {number}")).with_kind(SpanKind::Internal).with_attributes([
-            KeyValue::new(names::ATTEMPT, i64::from(number)),
-            KeyValue::new(names::CLOUD_REGION, region.to_owned()),
-        ]);
+        let attributes =
+            [KeyValue::new(names::ATTEMPT, i64::from(number)), KeyValue::new(names::CLOUD_REGION, region.to_owned())];
+        let target = target.map(|target| KeyValue::new(names::TARGET_NAME, target.to_owned()));
+        let span = SpanBuilder::from_name(format!("attempt {number}"))
+            .with_kind(SpanKind::Internal)
+            .with_attributes(attributes.into_iter().chain(target));
         AttemptSpan(Some(start_span(span, parent)))
     }
 
@@ -199,6 +202,7 @@ fn start_span(span: SpanBuilder, parent: &Context) -> Context {
 
 fn outcome_attributes(code: Code, record: &CallRecord) -> Vec<KeyValue> {
     let mut attributes = vec![KeyValue::new(names::ATTEMPTS, i64::from(record.context.attempts))];
+    attributes.extend(record.target_name.as_ref().map(|target| KeyValue::new(names::TARGET_NAME, Arc::clone(target))));
     if let Some(id) = &record.context.request_id {
         attributes.push(KeyValue::new(names::AWS_REQUEST_ID, id.clone()));
     }

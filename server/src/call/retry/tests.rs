@@ -13,7 +13,9 @@ use crate::bedrock::{Settings, Subject, Upstream};
 use crate::call::lifecycle::Call;
 use crate::call::options::CallOptions;
 use crate::call::{CallSettings, Shutdown};
+use crate::callers::Caller;
 use crate::error::{Exception, Failure};
+use crate::routing::{Bedrock, Policy};
 
 /// A gateway that has no connection to Bedrock. The tests make the results of the attempts.
 async fn upstream() -> Upstream {
@@ -55,12 +57,13 @@ fn throttled_with_retry_after(seconds: u64) -> Failure {
 /// Runs a call whose attempts fail like this, one after the other, and succeed afterwards. Returns whether the call succeeded,
 /// the number of attempts, and the time that it took.
 async fn run(call: &Call, failures: impl IntoIterator<Item = Failure>) -> (bool, u32, Duration) {
-    let upstream = upstream().await;
-    let target = upstream.target(Subject::Model("m")).unwrap();
+    let bedrock = Bedrock::new(Arc::new(upstream().await));
+    let authorized =
+        bedrock.authorize(&Policy::default(), &Caller::anonymous(), "Converse", Subject::Model("m")).unwrap();
     let failures = RefCell::new(failures.into_iter().collect::<VecDeque<_>>());
     let started = Instant::now();
     let outcome =
-        call.run_with_retries(&upstream, &target, async || failures.borrow_mut().pop_front().map_or(Ok(()), Err));
+        call.run_with_retries(authorized.candidates(), async |_| failures.borrow_mut().pop_front().map_or(Ok(()), Err));
     let succeeded = outcome.await.is_ok();
     (succeeded, call.update(|record| record.context.attempts), started.elapsed())
 }
