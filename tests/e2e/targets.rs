@@ -66,6 +66,13 @@ async fn daily_quota_goes_to_the_next_target_at_once_and_ejects_until_tomorrow()
     let of_day = probe.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % (24 * 60 * 60);
     assert!(of_day <= 61 && probe > std::time::SystemTime::now(), "{first}");
     assert_eq!((second["state"].as_str(), second.get("next_probe")), (Some("available"), None));
+    let metrics = get(&admin_address(&gateway).await, "/metrics").await.body;
+    for (target, value) in [("chat/0", "1"), ("chat/1", "0")] {
+        let label = format!("bedrock_grpc_target_name=\"{target}\"");
+        let is_its = |line: &&str| line.starts_with("bedrock_grpc_target_ejected{") && line.contains(&label);
+        let line = metrics.lines().find(is_its).unwrap();
+        assert!(line.ends_with(&format!(" {value}")), "{line}");
+    }
 }
 
 #[tokio::test]

@@ -20,8 +20,10 @@ use crate::net::{
     ConnectionLimits, Gateway, GatewayError, GatewaySettings, ServerTls, ServiceSettings, TlsError, WebSettings,
     raise_descriptor_limit, stop_signal,
 };
-use crate::routing::PolicyHandle;
-use crate::telemetry::{Exporters, TelemetryError, observe_connections, observe_identities, report_losses};
+use crate::routing::{PolicyHandle, RouteTarget};
+use crate::telemetry::{
+    Exporters, TargetState, TelemetryError, observe_connections, observe_identities, observe_targets, report_losses,
+};
 
 /// Maximum time that the line "serving" waits for credentials.
 const CREDENTIALS_WAIT: Duration = Duration::from_secs(1);
@@ -129,10 +131,19 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     Ok(outcome?)
 }
 
-/// Reports the connections to Bedrock and the AWS identities as metrics.
+/// Reports the connections to Bedrock, the AWS identities and the targets as metrics.
 fn observe_bedrock(upstream: &Arc<Upstream>, policy: &PolicyHandle) {
     let own = Arc::clone(upstream);
     observe_connections(move || own.count_connections());
+    let targets = policy.clone();
+    observe_targets(move || {
+        let policy = targets.load();
+        let state = |target: &RouteTarget| TargetState {
+            name: target.name.to_string(),
+            is_ejected: target.breaker.report().ejection.is_some(),
+        };
+        policy.targets().map(state).collect()
+    });
     let (own, policy) = (Arc::clone(upstream), policy.clone());
     observe_identities(move || {
         let policy = policy.load();

@@ -22,10 +22,10 @@ pub(crate) use log::{LogFormat, SERVER_FILTER, start_log};
 pub(crate) use log_filter::{log_filter, set_log_filter};
 pub(crate) use losses::report_losses;
 pub(crate) use metrics::{
-    ChunkTimer, HostConnections, IdentityState, ModelLabel, PrometheusFormat, PrometheusReader, count_missing_metadata,
-    count_reload, count_retry, count_unknown_cost, count_unknown_member, measure_attempt, measure_call,
-    observe_bytes_in_flight, observe_connections, observe_identities, observe_running_calls,
-    set_configuration_generation,
+    ChunkTimer, HostConnections, IdentityState, ModelLabel, PrometheusFormat, PrometheusReader, TargetState,
+    count_missing_metadata, count_reload, count_retry, count_unknown_cost, count_unknown_member, measure_attempt,
+    measure_call, observe_bytes_in_flight, observe_connections, observe_identities, observe_running_calls,
+    observe_targets, set_configuration_generation,
 };
 pub(crate) use panic_hook::install_panic_hook;
 pub(crate) use spans::CallSpans;

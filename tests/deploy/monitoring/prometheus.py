@@ -38,6 +38,7 @@ MODELS = [
     "priced.model",  # a cost, cached tokens
     "demo.model",  # no price
     "throttled",
+    "failover",  # a target that is ejected
     "fault.flaky.1.service-unavailable",
     "fault.service-unavailable",
     *["fault.internal-server", "fault.truncate.after.5"] * 3,  # enough errors for the error budget
@@ -54,8 +55,9 @@ models:
   out: {{ targets: [{{ model: demo.model, profile: missing }}] }}
   # Only a name, or a model that has succeeded, has a label of its own.
   throttled: {{ targets: [{{ model: fault.throttling }}] }}
+  failover: {{ targets: [{{ model: fault.throttling-daily }}, {{ model: priced.model, priority: 1 }}] }}
 callers:
-  web: {{ identity: ["uid:{uid}"], models: ["*.model", "fault.*", throttled, out] }}
+  web: {{ identity: ["uid:{uid}"], models: ["*.model", "fault.*", throttled, failover, out] }}
 """
 # Near enough to its end that the gateway loads it again and again.
 EXPIRES_IN = datetime.timedelta(minutes=3)

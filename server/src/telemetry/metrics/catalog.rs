@@ -13,7 +13,7 @@ use super::super::names::{
     CALLER, CLOUD_REGION, ERROR_TYPE, GEN_AI_OPERATION_NAME, GEN_AI_PROVIDER_NAME, GEN_AI_REQUEST_MODEL,
     GEN_AI_TOKEN_MODALITY, GEN_AI_TOKEN_TYPE, IDENTITY, LOST_DATA, MEMBER, MISSING_FOR_COST, NETWORK_PROTOCOL_VERSION,
     RESULT, RPC_GRPC_STATUS_CODE, RPC_METHOD, RPC_RESPONSE_STATUS_CODE, RPC_SERVICE, RPC_SYSTEM, RPC_SYSTEM_NAME,
-    SCOPE, SERVER_ADDRESS, TARGET,
+    SCOPE, SERVER_ADDRESS, TARGET, TARGET_NAME,
 };
 
 /// How a metric aggregates.
@@ -225,6 +225,8 @@ metrics! {
         "1 if an AWS identity has credentials that Bedrock has not rejected, else 0";
     CREDENTIALS_EXPIRY: "bedrock_grpc.identity.credentials_expiry", Level, "s", [IDENTITY],
         "Unix time at which the credentials of an AWS identity expire; absent if they do not expire";
+    TARGET_EJECTED: "bedrock_grpc.target.ejected", Level, "{target}", [TARGET_NAME],
+        "1 if a target of a name gets no calls because it failed, else 0";
     CONFIGURATION_GENERATION: "bedrock_grpc.configuration.generation", Level, "{generation}", [],
         "The number of the configuration that applies; the process starts with 1";
     CONFIGURATION_RELOADS: "bedrock_grpc.configuration.reloads", Count, "{reload}", [RESULT],

@@ -20,7 +20,7 @@ pub(crate) use counters::{
 pub(crate) use exposition::PrometheusFormat;
 pub(crate) use labels::ModelLabel;
 pub(crate) use observed::{
-    HostConnections, IdentityState, observe_bytes_in_flight, observe_connections, observe_identities,
-    observe_running_calls,
+    HostConnections, IdentityState, TargetState, observe_bytes_in_flight, observe_connections, observe_identities,
+    observe_running_calls, observe_targets,
 };
 pub(crate) use prometheus::PrometheusReader;

@@ -32,6 +32,15 @@ pub(crate) struct IdentityState {
     pub(crate) expires: Option<SystemTime>,
 }
 
+/// A target of a model's name.
+#[derive(Debug, Clone)]
+pub(crate) struct TargetState {
+    /// Its name: `chat/0`.
+    pub(crate) name: String,
+    /// Whether it gets no calls because it failed.
+    pub(crate) is_ejected: bool,
+}
+
 /// Reports the number of running calls. Autoscalers scale by it.
 pub(crate) fn observe_running_calls(running: TaskTracker) {
     observe(&catalog::RUNNING_CALLS, move |gauge| gauge.observe(running.len() as u64, &[]));
@@ -82,6 +91,15 @@ pub(crate) fn observe_identities(read: impl Fn() -> Vec<IdentityState> + Send + 
             if let Some(expires) = expires {
                 gauge.observe(expires.as_secs(), &label(&identity));
             }
+        }
+    });
+}
+
+/// Reports which targets are ejected.
+pub(crate) fn observe_targets(read: impl Fn() -> Vec<TargetState> + Send + Sync + 'static) {
+    observe(&catalog::TARGET_EJECTED, move |gauge| {
+        for target in read() {
+            gauge.observe(u64::from(target.is_ejected), &[KeyValue::new(names::TARGET_NAME, target.name)]);
         }
     });
 }
