@@ -130,7 +130,8 @@ SECTIONS = [
     ]),
     ("The gateway itself", [
         ("Bytes in flight", "Request messages that are not yet sent to Bedrock", "bytes",
-         [(gauge("bedrock_grpc_bytes_in_flight_bytes", "instance"), "{{instance}}")]),
+         # A Collector leaves out the unit that is in the name already.
+         [(f'sum by (instance) ({{__name__=~"bedrock_grpc_bytes_in_flight(_bytes)?",{WHERE}}})', "{{instance}}")]),
         ("Configuration", "The generation that applies", "short",
          [(gauge("bedrock_grpc_configuration_generation", "instance"), "{{instance}}")]),
         ("Reloads of the configuration", "Reloads by result", "short",
