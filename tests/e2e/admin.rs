@@ -44,7 +44,8 @@ async fn configuration_shows_generation_hash_and_the_error_of_the_last_reload() 
     let address = admin_address(&gateway).await;
     let first = configuration(&address).await;
     assert_eq!((&first["generation"], &first["last_reload_error"]), (&json!(1), &Value::Null));
-    assert_eq!(first["settings"]["models"]["chat"]["targets"], json!([{"model": "demo.model"}]));
+    let target = json!({"model": "demo.model", "priority": 0, "weight": 1});
+    assert_eq!(first["settings"]["models"]["chat"]["targets"], json!([target]));
     assert_eq!(first["settings"]["server"]["grace"], "30s");
     assert!(first["loaded_at"].as_str().unwrap().ends_with('Z'), "{first}");
     assert!(!first.to_string().contains("hidden"), "{first}");
