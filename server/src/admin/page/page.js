@@ -150,7 +150,7 @@ function showCalls(calls) {
     "calls",
     ["age", "rpc", "caller", "model", "target", "Region", "phase", "attempts", "events", "bytes in", "bytes out"],
     calls.map((c) => [
-      `${(c.age_ms / 1000).toFixed(1)} s`, c.rpc, c.caller, c.model, c.target, c.region, c.phase,
+      `${(c.age_ms / 1000).toFixed(1)} s`, c.rpc, c.caller ?? "anonymous", c.model, c.target, c.region, c.phase,
       number(c.attempts), number(c.events), number(c.request_bytes), number(c.response_bytes),
     ]),
   );
