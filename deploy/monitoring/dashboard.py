@@ -103,7 +103,7 @@ SECTIONS = [
            "{{bedrock_grpc_caller}}: {{error_type}}")]),
         ("Time in queues", "Time that a call waited for a thread, for memory or for its turn", "s",
          quantiles("bedrock_grpc_call_queue_time_seconds")),
-        ("Ejected targets", "1 if a target gets no calls because it failed", "short", [
+        ("Ejected targets", "1 if a target is ejected because it failed", "short", [
             (f"max by (bedrock_grpc_target_name) (bedrock_grpc_target_ejected{{{WHERE}}})", "{{bedrock_grpc_target_name}}")]),
         ("Retries by reason", "Requests that were sent to Bedrock again", "reqps",
          [(rate("bedrock_grpc_retries_total", "error_type"), "{{error_type}}")]),

@@ -226,7 +226,7 @@ metrics! {
     CREDENTIALS_EXPIRY: "bedrock_grpc.identity.credentials_expiry", Level, "s", [IDENTITY],
         "Unix time at which the credentials of an AWS identity expire; absent if they do not expire";
     TARGET_EJECTED: "bedrock_grpc.target.ejected", Level, "{target}", [TARGET_NAME],
-        "1 if a target of a name gets no calls because it failed, else 0";
+        "1 if a target of a name is ejected because it failed, else 0";
     CONFIGURATION_GENERATION: "bedrock_grpc.configuration.generation", Level, "{generation}", [],
         "The number of the configuration that applies; the process starts with 1";
     CONFIGURATION_RELOADS: "bedrock_grpc.configuration.reloads", Count, "{reload}", [RESULT],

@@ -37,7 +37,7 @@ pub(crate) struct IdentityState {
 pub(crate) struct TargetState {
     /// Its name: `chat/0`.
     pub(crate) name: String,
-    /// Whether it gets no calls because it failed.
+    /// Whether it is ejected because it failed.
     pub(crate) is_ejected: bool,
 }
 
