@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 #[cfg(feature = "client")]
-pub(crate) use self::client_options::{CallOptions, ChatOptions, GatewayConnectionOptions, Operation, TopOptions};
+pub(crate) use self::client_options::{
+    CallOptions, ChatOptions, GatewayConnectionOptions, Operation, TargetsOptions, TopOptions,
+};
 use crate::config::SettingsOptions;
 use crate::telemetry::LogFormat;
 
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     /// Chat with a model through a gateway. In a pipe it is a filter: text in, text out.
     #[cfg(feature = "client")]
     Chat(Box<ChatOptions>),
+    /// Show the targets of a gateway's models, from its admin port: which get calls, which are ejected and why.
+    #[cfg(feature = "client")]
+    Targets(TargetsOptions),
     /// Show what a gateway does now, from its admin port: rates, times and cost by model and caller. In a pipe: a line each second.
     #[cfg(feature = "client")]
     Top(Box<TopOptions>),

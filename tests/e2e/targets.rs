@@ -66,6 +66,17 @@ async fn daily_quota_goes_to_the_next_target_at_once_and_ejects_until_tomorrow()
     let of_day = probe.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % (24 * 60 * 60);
     assert!(of_day <= 61 && probe > std::time::SystemTime::now(), "{first}");
     assert_eq!((second["state"].as_str(), second.get("next_probe")), (Some("available"), None));
+
+    let command = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedrock-grpc"))
+        .args(["targets", "--address", &admin_address(&gateway).await])
+        .output()
+        .await
+        .unwrap();
+    let output = String::from_utf8(command.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = output.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 3, "{output}");
+    assert_eq!(lines[1][..3], ["chat/0", "ejected", "THROTTLING"]);
+    assert_eq!((&lines[2][..4], lines[2].last()), (&["chat/1", "available", "-", "-"][..], Some(&"demo.model")));
     let metrics = get(&admin_address(&gateway).await, "/metrics").await.body;
     for (target, value) in [("chat/0", "1"), ("chat/1", "0")] {
         let label = format!("bedrock_grpc_target_name=\"{target}\"");

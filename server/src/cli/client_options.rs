@@ -98,6 +98,23 @@ pub(crate) struct ChatOptions {
     pub(crate) connection: GatewayConnectionOptions,
 }
 
+/// Options of `targets`.
+#[derive(Debug, Args)]
+pub(crate) struct TargetsOptions {
+    /// The admin port of the gateway: host:port, or the path of a Unix socket.
+    #[arg(long, default_value = "127.0.0.1:9901", env = "BEDROCK_GRPC_ADMIN_ADDRESS")]
+    pub(crate) address: String,
+
+    /// The token of the admin port, sent as `authorization: Bearer`. Prefer the variable: other users of the machine can see a
+    /// command line.
+    #[arg(long, env = "BEDROCK_GRPC_ADMIN_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+
+    /// Print the JSON of the admin port.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Options of `top`.
 #[derive(Debug, Args)]
 pub(crate) struct TopOptions {

@@ -17,6 +17,8 @@ mod serve;
 mod simulate;
 mod supervisor;
 #[cfg(feature = "client")]
+mod targets;
+#[cfg(feature = "client")]
 mod top;
 
 use std::process::ExitCode;
@@ -65,6 +67,11 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Chat(options) => {
             let _log = start_log(cli.log_format, WARNINGS_FILTER);
             to_client_exit_code(chat::chat(*options).await)
+        }
+        #[cfg(feature = "client")]
+        Command::Targets(options) => {
+            let _log = start_log(cli.log_format, WARNINGS_FILTER);
+            to_client_exit_code(targets::show_targets(options).await)
         }
         #[cfg(feature = "client")]
         Command::Top(options) => {

@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const RESPONSE_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The admin port of a gateway.
-pub(super) struct AdminClient {
+pub(in crate::commands) struct AdminClient {
     address: ListenAddress,
     token: Option<String>,
 }
@@ -31,7 +31,7 @@ impl AdminClient {
     ///
     /// # Errors
     /// When the address has another form.
-    pub(super) fn new(address: &str, token: Option<String>) -> Result<Self, CommandError> {
+    pub(in crate::commands) fn new(address: &str, token: Option<String>) -> Result<Self, CommandError> {
         let address = address.strip_prefix("http://").unwrap_or(address);
         match address.parse() {
             Ok(ListenAddress::Systemd) => {
@@ -57,6 +57,17 @@ impl AdminClient {
         let (status, calls) = self.get("/calls").await?;
         let running = (status == StatusCode::OK).then(|| read_calls(&calls)).flatten();
         Ok(Snapshot::new(&String::from_utf8_lossy(&metrics), running, Instant::now()))
+    }
+
+    /// The body of a path.
+    ///
+    /// # Errors
+    /// When the port cannot be reached or has no such path.
+    pub(in crate::commands) async fn read(&self, path: &str) -> Result<Bytes, CommandError> {
+        match self.get(path).await? {
+            (StatusCode::OK, body) => Ok(body),
+            (status, _) => Err(self.problem(format!("{path}: HTTP status {}", status.as_u16()))),
+        }
     }
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), CommandError> {

@@ -15,7 +15,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::admin_client::AdminClient;
+pub(super) use self::admin_client::AdminClient;
 use self::line::{to_json_line, to_line};
 use self::screen::{Outcome, draw};
 use self::snapshot::Snapshot;
