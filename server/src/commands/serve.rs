@@ -108,11 +108,13 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let reloader = Reloader::new(options, loaded, policy, tls, Arc::clone(&upstream), status);
     // The gateway serves already. When this line is written, the gateway is also ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
+    // Who reads the line may send SIGTERM at once.
+    let stopped = stop_signal();
     tracing::info!(address = gateway.address(), addresses = gateway.addresses().join(","), "serving");
     let run = async {
         tokio::select! {
             error = gateway.wait_for_failure() => Err(error),
-            () = stop_signal() => {
+            () = stopped => {
                 tracing::info!(?grace, "shutting down");
                 let _ = draining_since.set(SystemTime::now());
                 notify_stopping();
