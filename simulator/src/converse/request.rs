@@ -65,6 +65,7 @@ pub(crate) struct ToolSpecification<'a> {
     pub(crate) name: Option<Text<'a>>,
     pub(crate) description: Option<Text<'a>>,
     pub(crate) input_schema: Option<ToolInputSchema<'a>>,
+    pub(crate) strict: Option<bool>,
 }
 
 union! {

@@ -1,6 +1,7 @@
 //! The tokens of a request, and how many of them the prompt cache holds.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::content::{
@@ -8,24 +9,87 @@ use super::content::{
     ToolResultContentBlock,
 };
 use super::request::{ConverseRequest, Tool, ToolInputSchema};
+use crate::invoke_model::base_name;
 use crate::json::Text;
 use crate::prompt_cache::{Prefix, PromptCache};
 use crate::tokens::{MEDIA, count};
 
 /// Bedrock's TokenUsage: the three kinds of input tokens don't overlap, and the total is the sum of everything.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(crate) struct Usage {
     pub(crate) input_tokens: usize,
     pub(crate) output_tokens: usize,
     pub(crate) total_tokens: usize,
     pub(crate) cache_read_input_tokens: usize,
     pub(crate) cache_write_input_tokens: usize,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) cache_details: Vec<CacheDetail>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) future_member: Option<Box<RawValue>>,
+    members: UsageMembers,
 }
+
+/// Which members Bedrock's usage has besides the token counts. Recordings show that it depends on the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum UsageMembers {
+    /// The members of AWS's model, for ids that are the simulator's own.
+    #[default]
+    Documented,
+    /// Claude from version 3 on: each cache count under two names, and `serverToolUsage`.
+    Claude,
+    /// Other models: `serverToolUsage`, and the cache counts if the request has a cache point.
+    ServerTools { caches: bool },
+    /// Titan and Claude 2: the token counts alone.
+    TokensOnly,
+}
+
+impl UsageMembers {
+    fn of_model(model_id: &str, caches: bool) -> Self {
+        match base_name(model_id) {
+            None => Self::Documented,
+            Some(name) if name.starts_with("anthropic.claude-v2") || name.starts_with("amazon.titan") => {
+                Self::TokensOnly
+            }
+            Some(name) if name.starts_with("anthropic.") => Self::Claude,
+            Some(_) => Self::ServerTools { caches },
+        }
+    }
+}
+
+impl Serialize for Usage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let has_cache_counts = match self.members {
+            UsageMembers::Documented | UsageMembers::Claude => true,
+            UsageMembers::ServerTools { caches } => caches,
+            UsageMembers::TokensOnly => false,
+        };
+        let has_server_tools = matches!(self.members, UsageMembers::Claude | UsageMembers::ServerTools { .. });
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("inputTokens", &self.input_tokens)?;
+        map.serialize_entry("outputTokens", &self.output_tokens)?;
+        map.serialize_entry("totalTokens", &self.total_tokens)?;
+        if has_cache_counts {
+            map.serialize_entry("cacheReadInputTokens", &self.cache_read_input_tokens)?;
+            map.serialize_entry("cacheWriteInputTokens", &self.cache_write_input_tokens)?;
+        }
+        if has_cache_counts && has_server_tools {
+            map.serialize_entry("cacheReadInputTokenCount", &self.cache_read_input_tokens)?;
+            map.serialize_entry("cacheWriteInputTokenCount", &self.cache_write_input_tokens)?;
+        }
+        if !self.cache_details.is_empty() {
+            map.serialize_entry("cacheDetails", &self.cache_details)?;
+        }
+        if has_server_tools {
+            map.serialize_entry("serverToolUsage", &Empty {})?;
+        }
+        if let Some(member) = &self.future_member {
+            map.serialize_entry("futureMember", member)?;
+        }
+        map.end()
+    }
+}
+
+/// An object without members.
+#[derive(Serialize)]
+struct Empty {}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -121,6 +185,7 @@ pub(super) fn input(model_id: &str, body: &[u8], request: &ConverseRequest<'_>, 
         cache_write_input_tokens: write,
         cache_details: merged(written),
         future_member: None,
+        members: UsageMembers::of_model(model_id, cached),
     }
 }
 

@@ -17,6 +17,7 @@ mod http2;
 mod invoke_faults;
 mod lifecycle;
 mod made;
+mod model_rules;
 mod scripts;
 mod streams;
 mod support;

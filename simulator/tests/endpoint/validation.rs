@@ -18,7 +18,6 @@ fn content(block: Value) -> Value {
 #[tokio::test]
 async fn messages_and_roles() {
     let fixture = Fixture::start().await;
-    let reply = |text: &str| json!({ "role": "assistant", "content": [{ "text": text }] });
     let cases = [
         (
             json!({}),
@@ -35,14 +34,6 @@ async fn messages_and_roles() {
         (
             json!({ "messages": [] }),
             "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
-        ),
-        (
-            json!({ "messages": [reply("a")] }),
-            "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
-        ),
-        (
-            json!({ "messages": [user("a"), user("b")] }),
-            "A conversation must alternate between user and assistant roles. Make sure the conversation alternates between user and assistant roles and try again.",
         ),
         (
             json!({ "messages": [{ "role": "user", "content": [] }] }),

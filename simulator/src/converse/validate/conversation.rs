@@ -5,7 +5,7 @@ use crate::converse::request::{ConverseRequest, Message};
 use crate::exception::Exception;
 
 pub(super) fn check(request: &ConverseRequest<'_>) -> Result<(), Exception> {
-    roles(request.messages())?;
+    has_turns(request.messages())?;
     for (index, message) in request.messages().iter().enumerate() {
         if message.content().is_empty() {
             return refuse(format!(
@@ -13,8 +13,10 @@ pub(super) fn check(request: &ConverseRequest<'_>) -> Result<(), Exception> {
                  the content field and try again."
             ));
         }
+        let is_text = |block: &ContentBlock<'_>| matches!(block, ContentBlock::Text(text) if !text.trim().is_empty());
+        let has_text = message.content().iter().any(is_text);
         for (block, position) in message.content().iter().zip(0..) {
-            content_block(block, &format!("messages.{index}.content.{position}"))?;
+            content_block(block, has_text, &format!("messages.{index}.content.{position}"))?;
         }
     }
     for (index, block) in request.system.iter().flatten().enumerate() {
@@ -28,33 +30,21 @@ pub(super) fn check(request: &ConverseRequest<'_>) -> Result<(), Exception> {
     settings(request)
 }
 
-/// System messages may stand between the others; they are no turns.
-fn roles(messages: &[Message<'_>]) -> Result<(), Exception> {
-    let mut previous: Option<&str> = None;
-    for message in messages.iter().filter(|message| !message.is("system")) {
-        let role = message.role.as_deref();
-        match previous {
-            None if role != Some("user") => break,
-            Some(previous) if role == Some(previous) => {
-                return refuse(
-                    "A conversation must alternate between user and assistant roles. Make sure the conversation \
-                     alternates between user and assistant roles and try again.",
-                );
-            }
-            _ => previous = role,
-        }
-    }
-    match previous {
-        Some(_) => Ok(()),
-        None => refuse(
+/// Bedrock accepts turns of one role in a row, and a conversation that begins with `assistant`.
+fn has_turns(messages: &[Message<'_>]) -> Result<(), Exception> {
+    if messages.iter().all(|message| message.is("system")) {
+        return refuse(
             "A conversation must start with a user message. Try again with a conversation that starts with a user \
              message.",
-        ),
+        );
     }
+    Ok(())
 }
 
-fn content_block(block: &ContentBlock<'_>, path: &str) -> Result<(), Exception> {
+/// Bedrock accepts a blank text beside another one.
+fn content_block(block: &ContentBlock<'_>, has_text: bool, path: &str) -> Result<(), Exception> {
     match block {
+        ContentBlock::Text(_) if has_text => Ok(()),
         ContentBlock::Text(text) => not_blank(text, "ContentBlock", path),
         ContentBlock::Empty => empty("ContentBlock", path, ContentBlock::MEMBERS),
         _ => Ok(()),

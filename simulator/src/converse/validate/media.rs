@@ -23,14 +23,15 @@ struct Tally {
 pub(super) fn check(request: &ConverseRequest<'_>) -> Result<(), Exception> {
     let mut tally = Tally::default();
     for (index, message) in request.messages().iter().enumerate() {
-        let before = tally.documents;
         for (position, block) in message.content().iter().enumerate() {
             tally.content_block(block, &format!("messages.{index}.content.{position}"))?;
         }
-        let has_text = message.content().iter().any(|block| {
-            matches!(block, ContentBlock::Text(_) | ContentBlock::ToolResult(_) | ContentBlock::GuardContent(_))
-        });
-        if tally.documents > before && !has_text {
+        let has_text = message
+            .content()
+            .iter()
+            .any(|block| matches!(block, ContentBlock::Text(_) | ContentBlock::GuardContent(_)));
+        let has_document = message.content().iter().any(|block| matches!(block, ContentBlock::Document(_)));
+        if has_document && !has_text {
             return refuse(
                 "A text block must be included when using documents. Add a text block and retry your request.",
             );
@@ -97,7 +98,7 @@ impl Tally {
     fn document(&mut self, document: &DocumentBlock<'_>, path: &str) -> Result<(), Exception> {
         self.documents += 1;
         let name = document.name.as_deref().unwrap_or_default();
-        let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "-()[]".contains(c);
+        let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "-_()[]".contains(c);
         let spaces = name.chars().zip(name.chars().skip(1)).any(|(a, b)| a.is_whitespace() && b.is_whitespace());
         if spaces || !name.chars().all(allowed) {
             return refuse(

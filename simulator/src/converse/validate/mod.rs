@@ -3,6 +3,7 @@
 mod constraints;
 mod conversation;
 mod media;
+mod model_rules;
 mod shapes;
 mod tools;
 
@@ -22,5 +23,6 @@ pub(crate) fn check(model_id: &str, request: &ConverseRequest<'_>) -> Result<(),
     }
     tools::check(request)?;
     media::check(request)?;
+    model_rules::check(model_id, request)?;
     guardrail::check(request)
 }

@@ -1,0 +1,105 @@
+//! What recordings of Bedrock show: requests that it accepts although they look wrong, and what single families reject.
+
+use serde_json::{Value, json};
+
+use crate::support::{Fixture, MODEL, ask, user, with};
+
+const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+const NOVA: &str = "us.amazon.nova-2-lite-v1:0";
+
+fn with_block(block: Value) -> Value {
+    json!({ "messages": [{ "role": "user", "content": [{ "text": "a" }, block] }] })
+}
+
+fn tool_result(content: Value) -> Value {
+    json!({
+        "messages": [
+            user("a"),
+            { "role": "assistant", "content": [{ "toolUse": { "toolUseId": "1", "name": "file", "input": {} } }] },
+            { "role": "user", "content": [{ "toolResult": { "toolUseId": "1", "content": [content] } }] },
+        ],
+        "toolConfig": tools(&json!({ "type": "object" }), false),
+    })
+}
+
+fn tools(schema: &Value, strict: bool) -> Value {
+    json!({ "tools": [{ "toolSpec": { "name": "file", "strict": strict, "inputSchema": { "json": schema } } }] })
+}
+
+fn stored_image() -> Value {
+    json!({ "image": { "format": "jpeg", "source": { "s3Location": { "uri": "s3://bucket/a.jpg" } } } })
+}
+
+fn stored_document() -> Value {
+    let source = json!({ "s3Location": { "uri": "s3://bucket/a.pdf" } });
+    json!({ "document": { "name": "a", "format": "pdf", "source": source } })
+}
+
+#[tokio::test]
+async fn turns_of_one_role_blank_text_and_underscores_are_accepted() {
+    let fixture = Fixture::start().await;
+    let reply = json!({ "role": "assistant", "content": [{ "text": "Hello" }] });
+    let document = json!({ "document": { "name": "company_policy", "format": "pdf", "source": { "bytes": "aGk=" } } });
+    for request in [
+        json!({ "messages": [user("a"), user("b")] }),
+        json!({ "messages": [reply, user("b")] }),
+        with_block(json!({ "text": "\n" })),
+        with_block(document),
+    ] {
+        assert_eq!(fixture.converse(MODEL, request.clone()).await.status.as_u16(), 200, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_rejects_what_its_family_lacks() {
+    let fixture = Fixture::start().await;
+    let video = json!({ "video": { "format": "mp4", "source": { "bytes": "aGk=" } } });
+    let limited = json!({ "type": "object", "properties": { "n": { "type": "array", "maxItems": 5 } } });
+    let strict = with(ask("a"), "toolConfig", tools(&limited, true));
+    let format = json!({ "textFormat": { "type": "json_schema", "structure": {
+        "jsonSchema": { "name": "n", "schema": r#"{"type":"integer","multipleOf":5}"# } } } });
+    let lenient = with(ask("a"), "toolConfig", tools(&limited, false));
+    for (model, request, message) in [
+        (CLAUDE, with_block(video.clone()), "video content block"),
+        (CLAUDE, with_block(stored_document()), "s3Uri"),
+        (CLAUDE, tool_result(stored_image()), "s3Uri"),
+        (CLAUDE, strict.clone(), "tools.0.custom: For 'array' type, property 'maxItems' is not supported"),
+        (CLAUDE, with(ask("a"), "outputConfig", format), "For 'integer' type, property 'multipleOf' is not supported"),
+        (NOVA, tool_result(stored_document()), "#/messages/2/content/0: extraneous key [toolResult]"),
+    ] {
+        let reply = fixture.converse(model, request.clone()).await;
+        assert_eq!((reply.status.as_u16(), reply.error()), (400, "ValidationException"), "{request}");
+        assert!(reply.message().contains(message), "{}", reply.message());
+    }
+    for (model, request) in [
+        (NOVA, with_block(video)),
+        (NOVA, with_block(stored_document())),
+        (NOVA, tool_result(stored_image())),
+        (CLAUDE, tool_result(stored_document())),
+        (NOVA, strict),
+        (CLAUDE, lenient),
+    ] {
+        assert_eq!(fixture.converse(model, request.clone()).await.status.as_u16(), 200, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn the_members_of_usage_depend_on_the_model() {
+    let fixture = Fixture::start().await;
+    let tokens = ["inputTokens", "outputTokens", "totalTokens"];
+    let counts = ["cacheReadInputTokens", "cacheWriteInputTokens"];
+    let aliases = ["cacheReadInputTokenCount", "cacheWriteInputTokenCount"];
+    let tools = ["serverToolUsage"];
+    for (model, expected) in [
+        (CLAUDE, [&tokens[..], &counts, &aliases, &tools].concat()),
+        (NOVA, [&tokens[..], &tools].concat()),
+        ("amazon.titan-text-express-v1", tokens.to_vec()),
+        ("demo.model", [&tokens[..], &counts].concat()),
+    ] {
+        let reply: Value = serde_json::from_slice(&fixture.converse(model, ask("a")).await.body).unwrap();
+        let members: Vec<_> = reply["usage"].as_object().unwrap().keys().collect();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(members, expected, "{model}");
+    }
+}
