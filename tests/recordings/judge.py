@@ -4,7 +4,7 @@
     python tests/recordings/judge.py CASES.jsonl.gz [--show KIND]
 
 Sends each recorded request to `bedrock-grpc simulate` and compares acceptance, error name, stop reason, the names of usage members and
-the paths of members, and the order of events. tests/recordings/disagreements.txt lists the known disagreements by name; any other
+the paths of members, and how a stream begins and ends. tests/recordings/disagreements.txt lists the known disagreements by name; any other
 one, and one that is listed but gone, is an error. The recordings are not part of this repository. Needs botocore.
 """
 
