@@ -39,6 +39,8 @@ struct State {
     /// When recent attempts ended, and whether they failed.
     recent: VecDeque<(Instant, bool)>,
     ejection: Option<Ejection>,
+    /// How many ejections there have been.
+    ejections: u64,
 }
 
 #[derive(Debug)]
@@ -101,12 +103,16 @@ pub(crate) struct EjectionReport {
 pub(crate) struct Pass {
     breaker: Arc<Breaker>,
     is_probe: bool,
+    /// How many ejections there had been when the call was sent.
+    ejections: u64,
 }
 
 impl Breaker {
     /// Lets a call through, or not if the target is ejected and the call is no probe.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Pass> {
-        let is_probe = match &mut self.state().ejection {
+        let mut state = self.state();
+        let ejections = state.ejections;
+        let is_probe = match &mut state.ejection {
             None => false,
             Some(ejection) if ejection.is_probed || Instant::now() < ejection.next_probe => return None,
             Some(ejection) => {
@@ -114,12 +120,12 @@ impl Breaker {
                 true
             }
         };
-        Some(Pass { breaker: Arc::clone(self), is_probe })
+        Some(Pass { breaker: Arc::clone(self), is_probe, ejections })
     }
 
     /// Lets a call through although the target may be ejected, because no target is left.
     pub(super) fn admit_always(self: &Arc<Self>) -> Pass {
-        Pass { breaker: Arc::clone(self), is_probe: false }
+        Pass { breaker: Arc::clone(self), is_probe: false, ejections: self.state().ejections }
     }
 
     /// Whether a call would be let through now.
@@ -165,11 +171,16 @@ impl Pass {
     pub(crate) fn record(&mut self, verdict: Verdict) -> Option<Change> {
         let was_probe = std::mem::take(&mut self.is_probe);
         let (mut state, now) = (self.breaker.state(), Instant::now());
+        // A call that was sent before the ejection shows what the target was like then. A spent quota stays spent.
+        let is_late = state.ejection.is_some() && state.ejections != self.ejections;
+        if is_late && !matches!(verdict, Verdict::DailyQuota(_)) {
+            return None;
+        }
         state.count(now, verdict != Verdict::Success);
         match verdict {
-            Verdict::Success => state.ejection.take().map(|_| Change::Restored),
+            Verdict::Success => state.restore(),
             Verdict::DailyQuota(reason) => state.eject(now, reason, time_to_next_day(SystemTime::now()), was_probe),
-            // Calls that were sent before the ejection, or because no target is left, do not make it longer.
+            // Calls that were sent because no target is left do not make the ejection longer.
             Verdict::Failure(_) if state.ejection.is_some() && !was_probe => None,
             Verdict::Failure(reason) if was_probe || state.fails_too_often() => {
                 let failed = state.ejection.as_ref().map_or(0, |ejection| ejection.failed_probes + 1);
@@ -215,6 +226,13 @@ impl State {
         self.consecutive >= CONSECUTIVE_FAILURES || attempts >= MIN_ATTEMPTS && self.count_failures() * 2 >= attempts
     }
 
+    /// Ends the ejection, if there is one. The rate is counted from the start.
+    fn restore(&mut self) -> Option<Change> {
+        self.ejection.take()?;
+        self.recent.clear();
+        Some(Change::Restored)
+    }
+
     fn eject(&mut self, now: Instant, reason: &'static str, time: Duration, was_probe: bool) -> Option<Change> {
         let before = self.ejection.take();
         let next_probe = now + time;
@@ -225,6 +243,7 @@ impl State {
             self.ejection = Some(Ejection { is_probed: before.is_probed && !was_probe, ..*before });
             return None;
         }
+        self.ejections += u64::from(before.is_none());
         self.ejection = Some(Ejection {
             reason,
             since: before.as_ref().map_or(now, |before| before.since),

@@ -95,6 +95,27 @@ async fn late_failures_of_earlier_calls_do_not_make_the_ejection_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn late_results_of_earlier_calls_do_not_end_the_ejection_or_count_after_it() {
+    let breaker = breaker();
+    let mut earlier: Vec<_> = (0..30).map(|_| breaker.admit().unwrap()).collect();
+    let time = eject(&breaker);
+    assert_eq!(earlier.pop().unwrap().record(Verdict::Success), None);
+    assert!(breaker.admit().is_none(), "an earlier call ended the ejection");
+    earlier.iter_mut().for_each(|pass| assert_eq!(pass.record(FAILURE), None));
+    tokio::time::advance(time).await;
+    assert_eq!(breaker.admit().unwrap().record(Verdict::Success), Some(Change::Restored));
+    assert_eq!(breaker.report().recent, (0, 0));
+    assert_eq!(breaker.admit().unwrap().record(FAILURE), None, "one failure after the probe does not eject");
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_that_was_sent_because_no_target_is_left_ends_the_ejection() {
+    let breaker = breaker();
+    eject(&breaker);
+    assert_eq!(breaker.admit_always().record(Verdict::Success), Some(Change::Restored));
+}
+
+#[tokio::test(start_paused = true)]
 async fn daily_quota_ejects_until_the_next_utc_day() {
     let breaker = breaker();
     let wanted = DAY - SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % DAY;
