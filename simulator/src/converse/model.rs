@@ -65,7 +65,9 @@ fn said(model_id: &str, body: &[u8], request: &ConverseRequest<'_>, user_text: &
         content.push(Block::ReasoningContent(Reasoning { reasoning_text: ReasoningText { text, signature } }));
     }
     let results = tool_results(request.last_user_content());
-    let calls = if results.is_empty() { tools::calls(request, user_text) } else { Vec::new() };
+    // A choice that forces a call forces one after the result of another tool too.
+    let calls =
+        if results.is_empty() || tools::is_forced(request) { tools::calls(request, user_text) } else { Vec::new() };
     if calls.is_empty() {
         content.push(Block::Text(text(request, user_text, &results)));
     }

@@ -1,5 +1,6 @@
 //! Whether a tool is called, and which.
 
+use super::content::ContentBlock;
 use super::request::{ConverseRequest, Tool, ToolChoice, ToolInputSchema, ToolSpecification};
 use crate::schema;
 
@@ -21,7 +22,7 @@ pub(super) struct Call {
 
 /// The calls for the user's text, by the request's toolChoice:
 ///
-/// - `any`: the first tool. `tool`: the one named.
+/// - `any`: the first tool that the conversation has not called yet, or else the first. `tool`: the one named.
 /// - `auto` or none: every tool whose full name the text holds, in order of declaration; if there is none, the tool
 ///   with the most words of its name and description in the text, if any has one.
 pub(super) fn calls(request: &ConverseRequest<'_>, user_text: &str) -> Vec<Call> {
@@ -33,7 +34,10 @@ pub(super) fn calls(request: &ConverseRequest<'_>, user_text: &str) -> Vec<Call>
     };
     let choice = request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
     let chosen: Vec<_> = match choice {
-        Some(ToolChoice::Any(_)) => tools().take(1).collect(),
+        Some(ToolChoice::Any(_)) => {
+            let is_new = |tool: &&ToolSpecification<'_>| !is_called(request, tool.name.as_deref());
+            tools().find(is_new).or_else(|| tools().next()).into_iter().collect()
+        }
         Some(ToolChoice::Tool(named)) => tools().filter(|tool| tool.name == named.name).collect(),
         _ => {
             let text = user_text.to_lowercase();
@@ -42,6 +46,18 @@ pub(super) fn calls(request: &ConverseRequest<'_>, user_text: &str) -> Vec<Call>
         }
     };
     chosen.into_iter().map(|tool| tool.call(user_text)).collect()
+}
+
+/// Whether the request's toolChoice forces a call.
+pub(super) fn is_forced(request: &ConverseRequest<'_>) -> bool {
+    let choice = request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
+    matches!(choice, Some(ToolChoice::Any(_) | ToolChoice::Tool(_)))
+}
+
+/// Whether the conversation has called a tool of this name.
+fn is_called(request: &ConverseRequest<'_>, name: Option<&str>) -> bool {
+    let mut blocks = request.messages().iter().flat_map(|message| message.content());
+    blocks.any(|block| matches!(block, ContentBlock::ToolUse(tool) if tool.name.as_deref() == name))
 }
 
 /// The first of those with the most words in the text.

@@ -103,3 +103,27 @@ async fn the_members_of_usage_depend_on_the_model() {
         assert_eq!(members, expected, "{model}");
     }
 }
+
+#[tokio::test]
+async fn forced_tool_choice_calls_the_next_tool_after_a_result() {
+    let fixture = Fixture::start().await;
+    let tool = |name: &str| json!({ "toolSpec": { "name": name, "inputSchema": { "json": { "type": "object" } } } });
+    let mut request = tool_result(json!({ "text": "done" }));
+    for (choice, expected) in [(json!({ "any": {} }), "answer"), (json!({ "tool": { "name": "file" } }), "file")] {
+        request["toolConfig"] = json!({ "tools": [tool("file"), tool("answer")], "toolChoice": choice });
+        let reply: Value = serde_json::from_slice(&fixture.converse("demo.model", request.clone()).await.body).unwrap();
+        assert_eq!(reply["stopReason"], "tool_use");
+        assert_eq!(reply["output"]["message"]["content"][0]["toolUse"]["name"], expected);
+    }
+}
+
+#[tokio::test]
+async fn claude_has_two_versions_of_its_api() {
+    let fixture = Fixture::start().await;
+    let request = |version: &str| json!({ "anthropic_version": version, "max_tokens": 5, "messages": [{ "role": "user", "content": "Hi" }] });
+    for version in ["bedrock-2023-05-31", "2026-10-21"] {
+        assert_eq!(fixture.invoke(CLAUDE, request(version)).await.status.as_u16(), 200, "{version}");
+    }
+    let reply = fixture.invoke(CLAUDE, request("2020-01-01")).await;
+    assert_eq!((reply.error(), reply.message()), ("ValidationException", "Invalid API version: 2020-01-01".to_owned()));
+}

@@ -16,7 +16,8 @@ use super::input::Input;
 use crate::exception::Exception;
 use request::Request;
 
-const VERSION: &str = "bedrock-2023-05-31";
+/// Bedrock's own version, and the one that Anthropic's newest SDKs send.
+const VERSIONS: &[&str] = &["bedrock-2023-05-31", "2026-10-21"];
 
 /// The dialect of Claude's models.
 pub(crate) struct Messages;
@@ -24,8 +25,8 @@ pub(crate) struct Messages;
 impl Dialect for Messages {
     fn conversation(&self, input: &Input<'_>) -> Result<Conversation, Exception> {
         let version = input.required_text("anthropic_version")?;
-        if *version != *VERSION {
-            return Err(Exception::validation(format!("anthropic_version: Input should be '{VERSION}'")));
+        if !VERSIONS.contains(&&*version) {
+            return Err(Exception::validation(format!("Invalid API version: {}", &*version)));
         }
         input.required("max_tokens", input.integer("max_tokens")?)?;
         input.required("messages", input.raw("messages"))?;
