@@ -92,6 +92,9 @@ fn text(request: &ConverseRequest<'_>, user_text: &str, results: &[&ToolResultBl
     {
         return schema::example(schema, user_text);
     }
+    if let Some(schema) = claude_schema(request.additional_model_request_fields) {
+        return schema::example(schema, user_text);
+    }
     if !results.is_empty() {
         let results: Vec<_> = results.iter().map(|result| told(result)).collect();
         return results.join(" ");
@@ -181,6 +184,31 @@ fn wants_reasoning(fields: Option<&RawValue>) -> bool {
         .flatten()
         .filter_map(|switch| serde_json::from_str::<Switch<'_>>(switch.get()).ok())
         .any(|switch| matches!(&*switch.kind, "enabled" | "adaptive"))
+}
+
+/// The part of Claude's own members that gives the form of the output.
+#[derive(Deserialize)]
+struct ClaudeFields<'a> {
+    #[serde(borrow)]
+    output_config: ClaudeOutputConfig<'a>,
+}
+
+#[derive(Deserialize)]
+struct ClaudeOutputConfig<'a> {
+    #[serde(borrow)]
+    format: ClaudeFormat<'a>,
+}
+
+#[derive(Deserialize)]
+struct ClaudeFormat<'a> {
+    #[serde(borrow)]
+    schema: &'a RawValue,
+}
+
+/// The schema in `output_config.format`, which Claude reads in the additional fields too.
+fn claude_schema<'a>(fields: Option<&'a RawValue>) -> Option<&'a RawValue> {
+    let fields: ClaudeFields<'a> = serde_json::from_str(fields?.get()).ok()?;
+    Some(fields.output_config.format.schema)
 }
 
 fn user_text(content: &[ContentBlock<'_>]) -> String {

@@ -127,3 +127,15 @@ async fn claude_has_two_versions_of_its_api() {
     let reply = fixture.invoke(CLAUDE, request("2020-01-01")).await;
     assert_eq!((reply.error(), reply.message()), ("ValidationException", "Invalid API version: 2020-01-01".to_owned()));
 }
+
+#[tokio::test]
+async fn schema_in_the_additional_fields_gives_the_form_of_the_response() {
+    let fixture = Fixture::start().await;
+    let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
+    let fields = json!({ "output_config": { "format": { "type": "json_schema", "schema": schema } } });
+    let request = with(ask("Paris"), "additionalModelRequestFields", fields);
+    let reply: Value = serde_json::from_slice(&fixture.converse(CLAUDE, request).await.body).unwrap();
+    let text = reply["output"]["message"]["content"][0]["text"].as_str().unwrap();
+    let object: Value = serde_json::from_str(text).unwrap();
+    assert!(object["city"].is_string(), "{text}");
+}
