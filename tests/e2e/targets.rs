@@ -92,7 +92,7 @@ async fn temporary_failure_uses_the_targets_own_attempts_first() {
     let (_folder, gateway) = start(&simulator, &["fault.service-unavailable", "demo.model"]).await;
     let mut client = gateway.client().await;
     assert_eq!(call(&mut client).await, is("chat/1", "4"));
-    // The fifth failure in a row ejects, and then the rest of the attempts is not used.
+    // The fifth failure in a row ejects the target, so the call does not use its other attempts at this target.
     assert_eq!(call(&mut client).await, is("chat/1", "3"));
     gateway.log.line(|line| line["message"] == "a target is ejected" && line["target_name"] == "chat/0").await;
 }
@@ -163,7 +163,7 @@ async fn least_bad_target_is_tried_if_all_are_ejected() {
     let mut client = gateway.client().await;
     let status = client.converse(converse("chat", "Hi")).await.unwrap_err();
     assert_eq!(info(&status, "attempts"), "4", "one at the first and three at the second target");
-    // Two more failures eject the second target. It is still the better one, and it works now.
+    // Two more failures eject the second target. Its probe is still the earlier one, and the target works now.
     assert_eq!(
         client.converse(converse("chat", "Hi")).await.map(|r| served(r.metadata())).ok(),
         Some(is("chat/1", "3"))
@@ -247,7 +247,7 @@ async fn calls_survive_a_dead_region_and_return_to_it_within_half_a_minute() {
         assert_eq!(target, "chat/1");
         attempts += count.parse::<usize>().unwrap();
     }
-    // The attempts until the ejection, and single probes, are all that the outage adds.
+    // The outage adds only the attempts until the ejection, and single probes.
     assert!(attempts <= CALLS + CALLS / 10 + 10, "{attempts} attempts for {CALLS} calls");
     // Another test may use the port for a moment.
     let _near = loop {

@@ -114,7 +114,7 @@ async fn only_the_share_of_successes_is_logged_and_every_failure() {
         client.converse(converse("demo.model", "Hi")).await.unwrap();
         client.converse(converse("fault.throttling-daily", "Hi")).await.unwrap_err();
     }
-    // The failure comes after the successes, and the log has the order of the ends.
+    // The failed call ends after the successful ones, and the log has the calls in the order of their ends.
     client.converse(converse("fault.model-timeout", "Hi")).await.unwrap_err();
     gateway.call_line(|line| line["reason"] == "MODEL_TIMEOUT").await;
     assert_eq!(gateway.log.count(|line| line["message"] == "call" && line["status"] == "OK"), 0);

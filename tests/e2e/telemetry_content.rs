@@ -22,7 +22,7 @@ const SESSION_TOKEN: &str = "marked-session-token-7f3a";
 const CALLER_TOKEN: &str = "marked-caller-token-7f3a";
 const ADMIN_TOKEN: &str = "marked-admin-token-7f3a";
 
-/// A conversation with everything that people put into one.
+/// A conversation with all kinds of content that a request can have.
 fn conversation(model: &str) -> ConverseRequest {
     let messages = json!([
         {"role": "user", "content": [

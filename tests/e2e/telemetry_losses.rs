@@ -78,7 +78,7 @@ async fn calls_go_on_while_the_collector_never_responds_and_the_metrics_are_scra
         tokio::select! { () = calls => {}, never = scrape => never }
     });
     outcome.await.expect("the calls wait for the collector");
-    // The queue has 64 spans, and 300 calls had 900.
+    // The queue has room for 64 spans, and the 300 calls had 900 spans.
     gateway.log.line(|line| line["spans"].as_u64().is_some_and(|spans| spans > 0)).await;
     let lost = get(&address, "/metrics").await.body;
     let lost =
@@ -122,7 +122,7 @@ async fn a_full_disk_for_the_log_stops_no_call_and_the_lines_are_counted() {
     let before = lost().await;
     let output = call().await;
     assert!(output.status.success(), "{output:?}");
-    // The line of the call is written by a thread of its own.
+    // A separate thread writes the line of the call, so the line may come later than the response.
     let counted = tokio::time::timeout(Duration::from_secs(20), async {
         while lost().await <= before {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -52,7 +52,7 @@ async fn spans_of(collector: &Collector, number: usize) -> (Span, Span, Vec<Span
     (server, client, attempts)
 }
 
-/// Checks what all traces have: the caller's trace, the parents, and the caller's tracestate.
+/// Checks what all traces have in common: the id of the caller's trace, the parents, and the caller's tracestate.
 fn check_parents(server: &Span, client: &Span, attempts: &[Span]) {
     assert_eq!(hex(&server.parent_span_id), PARENT);
     assert_eq!(client.parent_span_id, server.span_id);

@@ -247,7 +247,7 @@ async fn calls_that_were_sent_before_the_client_read_goaway_are_served() {
     let stalled = client.converse_stream(converse_stream("fault.stall.after.2", "Hi")).await.unwrap();
     let (mut sender, may_read) = raw::connect_with_gate(&gateway).await;
     let request = converse("demo.model", "Hi").encode_to_vec();
-    // A response means that the gateway has the client's preface. A shutdown closes connections without one.
+    // A response means that the gateway has received the client's preface. A shutdown closes connections without a preface.
     let (response, mut body) = sender.send_request(raw::post(&gateway, "Converse").body(()).unwrap(), false).unwrap();
     body.send_data(raw::framed(0, request.len(), &request), true).unwrap();
     raw::read_response(response.await.unwrap()).await;

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Compares the simulator with recorded traffic of Amazon Bedrock: does it accept what Bedrock accepted, and reject what it rejected?
+"""Checks whether the simulator accepts and rejects the same requests as Amazon Bedrock did in recorded traffic.
 
     python tests/recordings/judge.py CASES.jsonl.gz [--show KIND]
 
 Sends each recorded request to `bedrock-grpc simulate` and compares acceptance, error name, stop reason, the names of usage members and
-the paths of members, and how a stream begins and ends. tests/recordings/disagreements.txt lists the known disagreements by name; any other
-one, and one that is listed but gone, is an error. The recordings are not part of this repository. Needs botocore.
+the paths of members, and how a stream begins and ends. tests/recordings/disagreements.txt lists the known disagreements by name.
+The comparison fails on a disagreement that is not listed, and on a listed one that no longer occurs. The recordings are
+not part of this repository. Needs botocore.
 """
 
 import argparse
@@ -181,7 +182,8 @@ def main():
     compared = sum(case["status"] not in NOT_CAUSED_BY_THE_REQUEST for case in cases)
     print(f"{compared} recordings compared: " + (", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())) or "no disagreement"))
     known = known_disagreements()
-    # Acceptance is what a user's test depends on most: each disagreement has a reason. Of the rest, there may be no more than before.
+    # A user's test depends most on acceptance, so each disagreement about acceptance must be listed with a reason.
+    # For the other kinds only the number is limited.
     new = sorted((kind, recording) for recording, kind in found if "wrongly" in kind and (recording, kind) not in known)
     gone = sorted((kind, recording) for recording, kind in known if "wrongly" in kind and (recording, kind) not in found)
     for kind, recording in new:

@@ -25,7 +25,7 @@ LITELLM_KEY = re.compile(
     "(?P<kind>" + "|".join(sorted(LITELLM_KINDS, key=len, reverse=True)) + r")"
     r"(?:_above_(?P<above>\d+)k_tokens)?(?:_(?P<tier>flex|priority))?"
 )
-# genai-prices' names for them, in dollars per million tokens.
+# genai-prices' names for the kinds of tokens, in dollars per million tokens.
 GENAI_KINDS = {
     "input_mtok": "input",
     "output_mtok": "output",
@@ -73,7 +73,7 @@ def read_litellm_model(entry: dict) -> dict | None:
 
 
 def litellm_id(key: str) -> str | None:
-    """`REGION/ID` or `ID`, or None for an entry that is no on-demand price of a model id."""
+    """`REGION/ID` or `ID`, or None for an entry that is not the on-demand price of a model id."""
     if "commitment" in key or "@" in key or "*" in key:
         return None
     if "/" not in key:
@@ -124,7 +124,7 @@ def literal_ids(match) -> list[str]:
 
 
 def read_genai(ids: list[str]) -> dict:
-    """What genai-prices has for `ids`, and for the ids that it spells out itself."""
+    """The prices of genai-prices for `ids`, and for the ids that its match clauses list completely."""
     from genai_prices import data
 
     now = datetime.datetime.now(datetime.timezone.utc)

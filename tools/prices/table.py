@@ -51,7 +51,7 @@ def sort_key(key: str) -> tuple[bool, str, int]:
 
 
 def to_rate(key: str, rate: dict) -> dict:
-    """A rate as the table has it: the tier and the threshold only if they are not the usual ones."""
+    """A rate as the table has it: the tier and the threshold are left out if they have their default values."""
     tier, above = key.split("/")
     prefix: dict = {} if tier == "default" else {"tier": tier}
     if int(above):

@@ -1,4 +1,4 @@
-//! `/log-level`: the filter of the log, and its change. It is the one thing that the port can change.
+//! `/log-level`: the filter of the log, and a way to change it. The port can change nothing else.
 
 use axum::extract::ConnectInfo;
 use axum::http::header::ORIGIN;
@@ -7,13 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use super::peer::Peer;
 use crate::telemetry::{log_filter, set_log_filter};
 
-/// The filter that applies.
+/// The filter that is in use now.
 pub(super) async fn show_level() -> String {
     log_filter() + "\n"
 }
 
-/// Applies the filter in the body until the process ends or another one is set. An empty body restores the first one. Only for
-/// peers on this machine, and not for pages in a browser.
+/// Applies the filter in the body until the process ends or another filter is set. An empty body restores the filter that the
+/// process started with. Requests from other machines, and from pages in a browser, are rejected.
 pub(super) async fn set_level(
     ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,

@@ -44,7 +44,7 @@ struct Problem {
     reason: &'static str,
     /// Since when (RFC 3339).
     since: String,
-    /// Whether it concerns all calls. The identity of single models concerns only their calls.
+    /// Whether it concerns all calls. An identity that only some models use concerns only the calls of those models.
     blocks_all_calls: bool,
 }
 

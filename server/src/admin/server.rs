@@ -31,7 +31,7 @@ use crate::telemetry::{PrometheusFormat, PrometheusReader};
 /// The largest body of a request. A filter of the log is shorter.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// Headers of every response. The page loads only its own files, and nothing is kept by a cache.
+/// Headers of every response. The page loads only its own files, and no cache stores a response.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (
@@ -148,7 +148,7 @@ async fn show_readiness(State(sources): State<ReadinessSources>) -> impl IntoRes
 async fn show_metrics(State(metrics): State<PrometheusReader>, headers: HeaderMap) -> impl IntoResponse {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = PrometheusFormat::from_accept(accept);
-    // Thousands of series take milliseconds. No thread that serves calls is used for them.
+    // Formatting thousands of series takes milliseconds. A separate thread does it, so that it delays no call.
     let text = tokio::task::spawn_blocking(move || metrics.encode(format)).await.unwrap_or_default();
     ([(CONTENT_TYPE, format.content_type())], text)
 }

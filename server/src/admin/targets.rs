@@ -19,7 +19,7 @@ struct TargetRow {
     /// Its name, as in `bedrock-grpc-target`.
     name: String,
     model: String,
-    /// Absent if it is the gateway's own.
+    /// Absent if the target uses the gateway's own Region.
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
     /// The name of the AWS identity.

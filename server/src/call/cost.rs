@@ -1,4 +1,4 @@
-//! The cost of a call: computed when the call ends, and sent to the caller if the operator wants that.
+//! The cost of a call: computed when the call ends, and sent to the caller if the operator has configured that.
 
 use http::HeaderMap;
 use tonic::Code;
@@ -42,7 +42,7 @@ pub(super) fn record_cost(table: &PriceTable, code: Code, record: &mut CallRecor
     }
 }
 
-/// Writes the cost into the trailers of a finished call, if it is known and the operator has turned that on.
+/// Writes the cost into the trailers of a finished call, if the cost is known and the operator has turned the trailer on.
 pub(super) fn insert_cost(pricing: &Pricing, cost: Option<u64>, trailers: &mut HeaderMap) {
     if let Some(cost) = cost.filter(|_| pricing.sends_trailer) {
         trailers.insert(TRAILER, cost.into());

@@ -22,7 +22,7 @@ pub(crate) struct CallRecord {
     pub(crate) stop_reason: Option<String>,
     /// Token usage as Bedrock counts it.
     pub(crate) usage: Option<TokenUsage>,
-    /// What Bedrock reports besides tokens and has a price.
+    /// What Bedrock reports besides tokens, as far as it affects the price.
     pub(crate) billing: Billing,
     /// The cost of the call in nano-dollars. `None` if it is not known, or if the call costs nothing by itself.
     pub(crate) cost: Option<u64>,
@@ -30,7 +30,7 @@ pub(crate) struct CallRecord {
     pub(crate) first_event: Option<Duration>,
     /// The full name of the method, or `_OTHER`.
     pub(crate) method: &'static str,
-    /// The caller's name, also the one of a gateway without callers.
+    /// The caller's name. A gateway without configured callers uses a fixed name.
     pub(crate) caller_name: Option<StringValue>,
     /// The model, as the metrics name it.
     pub(crate) model: Option<ModelLabel>,
@@ -38,7 +38,7 @@ pub(crate) struct CallRecord {
     pub(crate) target_name: Option<Arc<str>>,
     /// The Region of the last attempt.
     pub(crate) region: Option<StringValue>,
-    /// The kind of the model's work (`gen_ai.operation.name`), and its start after the start of the call.
+    /// The kind of the model's work (`gen_ai.operation.name`), and the time from the start of the call to the start of that work.
     pub(crate) model_work: Option<(&'static str, Duration)>,
     /// How long the call has waited, and for what.
     pub(crate) waits: Waits,
@@ -98,7 +98,7 @@ pub(super) struct RequestCharges {
     /// What many fields take in memory beyond their bytes.
     #[expect(dead_code, reason = "returned to the budget on drop")]
     pub(super) fields: Option<ByteCharge>,
-    /// The wait for a thread that works on the message, and its start.
+    /// The wait for a thread that works on the message, and the start of that wait.
     pub(super) wait: Option<(Wait, Instant)>,
 }
 

@@ -15,7 +15,7 @@ use crate::telemetry::{count_retry, measure_attempt};
 /// Maximum wait between two attempts. The caller decides about a longer wait: the status contains the delay.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
 
-/// Which of the retries that a call gets only once have been used. They count for all targets together.
+/// Which of the retries that a call gets only once have been used. Each one is allowed once per call, not once per target.
 #[derive(Default)]
 struct UsedRetries {
     billed: bool,
@@ -23,8 +23,9 @@ struct UsedRetries {
 }
 
 impl Call {
-    /// Runs `attempt`, which gets the place of the target among the candidates, until it succeeds, the failure does not allow a retry, no attempts are left, or the deadline would
-    /// expire during the wait. A failure that another target may not have goes to the next target.
+    /// Runs `attempt` until it succeeds, the failure does not allow a retry, no attempts are left, or the deadline would expire
+    /// during the wait. `attempt` gets the position of the target among the candidates. After a failure that another target may
+    /// not have, the call goes to the next target.
     ///
     /// # Errors
     /// The failure of the last attempt.
@@ -75,7 +76,7 @@ impl Call {
         let (upstream, target) = (&chosen.candidate.upstream, &chosen.candidate.target);
         let budget = upstream.retry_budget(target);
         budget.deposit();
-        // A probe is one attempt: if it fails, the target stays ejected.
+        // A probe has only one attempt. If it fails, the target stays ejected, and more attempts would only delay the call.
         let is_probe = chosen.pass.as_ref().is_some_and(|pass| pass.is_probe());
         let max_attempts = if is_probe && has_next { 1 } else { self.max_attempts };
         let mut attempts = 0;
@@ -92,7 +93,7 @@ impl Call {
             let rejects_credentials = classification.retry == Retry::OnceRefreshed;
             let was_refreshed = used.refreshed;
             let delay = classification.retry_delay(&failure, attempts);
-            // The one retry of a call that may have been billed has better chances at another target.
+            // A call that may have been billed has only one retry. The retry is more likely to succeed at another target.
             let is_left_to_next = has_next && (is_ejected || classification.retry == Retry::Once);
             let may_retry =
                 attempts < max_attempts && self.can_wait(delay) && !is_left_to_next && used.allow(classification.retry);
@@ -196,7 +197,8 @@ impl Call {
     }
 }
 
-/// Records what an attempt says about its target, and logs what that changes. Returns whether it ejects the target.
+/// Records what the result of an attempt shows about its target, and logs a change of the target's state.
+/// Returns whether the result ejects the target.
 fn record_verdict(chosen: &mut Chosen<'_>, failure: Option<&Failure>) -> bool {
     let Some(pass) = &mut chosen.pass else { return false };
     let classification = failure.map(Failure::classify);
@@ -207,7 +209,7 @@ fn record_verdict(chosen: &mut Chosen<'_>, failure: Option<&Failure>) -> bool {
             Verdict::DailyQuota(class.reason)
         }
         (_, Some(class)) if class.is_fault_of_target() => Verdict::Failure(class.reason),
-        // The failure says nothing about the target.
+        // The failure does not show whether the target works.
         (_, Some(_)) => return false,
         (_, None) => Verdict::Success,
     };

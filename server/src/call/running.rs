@@ -12,19 +12,19 @@ pub(crate) struct RunningCalls(Arc<Registry>);
 #[derive(Default)]
 struct Registry {
     next: AtomicU64,
-    /// By number. A map in several parts would have less contention, but a call takes this lock only twice.
+    /// The calls by their number. A map with several locks would have less contention, but a call takes this lock only twice.
     calls: Mutex<Calls>,
 }
 
 type Calls = HashMap<u64, Weak<dyn DescribeCall>>;
 
-/// A call that can say what it does.
+/// A call that can describe its present state.
 pub(super) trait DescribeCall: Send + Sync {
     /// What operators see of the call with this number. `None` once it has finished.
     fn describe(&self, number: u64) -> Option<RunningCall>;
 }
 
-/// A place among the running calls. Dropping it gives the place up.
+/// The entry of a call in the list of running calls. Dropping it removes the entry.
 pub(super) struct RunningPlace {
     calls: RunningCalls,
     number: u64,
@@ -62,14 +62,14 @@ pub(crate) struct RunningCall {
 }
 
 impl RunningCalls {
-    /// Takes a place for a call that starts.
+    /// Adds an entry for a call that starts.
     pub(super) fn enter(&self) -> RunningPlace {
         RunningPlace { calls: self.clone(), number: self.0.next.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
     /// The calls that have not finished, the oldest first.
     pub(crate) fn list(&self) -> Vec<RunningCall> {
-        // A call that is dropped here takes the lock again, so the lock must be free.
+        // If the last reference to a call is dropped here, the call takes the lock again. So the lock must be free.
         let calls: Vec<_> = self.lock().iter().filter_map(|(number, call)| Some((*number, call.upgrade()?))).collect();
         let mut views: Vec<_> = calls.iter().filter_map(|(number, call)| call.describe(*number)).collect();
         views.sort_by_key(|call| call.number);

@@ -108,7 +108,7 @@ pub(super) async fn serve(options: SettingsOptions) -> Result<(), ServeError> {
     let reloader = Reloader::new(options, loaded, policy, tls, Arc::clone(&upstream), status);
     // The gateway serves already. When this line is written, the gateway is also ready, unless credentials take longer.
     let _ = tokio::time::timeout(CREDENTIALS_WAIT, upstream.wait_for_credentials()).await;
-    // Who reads the line may send SIGTERM at once.
+    // A process that reads the line may send SIGTERM at once, so the signals must be received before the line is written.
     let stopped = stop_signal();
     tracing::info!(address = gateway.address(), addresses = gateway.addresses().join(","), "serving");
     let run = async {

@@ -162,7 +162,7 @@ fn to_route(name: &str, settings: &ModelSettings, breakers: &mut HashMap<TargetK
     Arc::new(ModelRoute { targets, max_tokens, defaults })
 }
 
-/// A target. The health of a target that the rules have had before goes on.
+/// Creates a target. If the rules before a reload had the same target, it keeps its health.
 fn to_target(name: &str, settings: &TargetSettings, breakers: &mut HashMap<TargetKey, Arc<Breaker>>) -> RouteTarget {
     let identity = IdentitySettings {
         profile: settings.profile.clone(),

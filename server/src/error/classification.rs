@@ -59,7 +59,7 @@ impl Classification {
         }
     }
 
-    /// Whether Bedrock may have billed the request. Such a call is sent at most once more.
+    /// Whether Bedrock may have billed the request. Such a request is sent at most once more.
     #[must_use]
     pub(crate) fn may_be_billed(&self) -> bool {
         self.retry == Retry::Once || self.retry == Retry::NextTarget && self.code == Code::DeadlineExceeded
@@ -71,7 +71,7 @@ impl Classification {
         self.retry != Retry::Never
     }
 
-    /// Whether the failure says something about the target, and not only about the request. A caller must not be able to eject
+    /// Whether the failure is caused by the target, and not only by the request. A caller must not be able to eject
     /// a target with its requests.
     #[must_use]
     pub(crate) fn is_fault_of_target(&self) -> bool {

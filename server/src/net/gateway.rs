@@ -25,7 +25,8 @@ use crate::call::{CallLayer, CallSettings, LoadReporter, RunningCalls, Shutdown}
 use crate::routing::{Bedrock, PolicyHandle};
 use crate::telemetry::{observe_bytes_in_flight, observe_running_calls};
 
-/// How long after the start of a shutdown calls are accepted that a client sent before it read GOAWAY. It is many round trips.
+/// A client may send calls before it reads GOAWAY. After the start of a shutdown, such calls are accepted for this time, which
+/// is much longer than a round trip.
 const LATE_CALL_TIME: Duration = Duration::from_secs(2);
 
 /// Maximum time that connections may take to close after every call has ended.
@@ -154,8 +155,9 @@ impl Gateway {
         self.shutdown.calls.clone()
     }
 
-    /// Shuts down in order: health reports NOT_SERVING, connections get GOAWAY, calls that were already on their way are accepted,
-    /// running calls may finish during the grace period. Calls that still run after it, or when `stop_now` resolves, end with UNAVAILABLE and the reason DRAINING.
+    /// Shuts down in this order: health reports NOT_SERVING, connections get GOAWAY, calls that clients had already sent are
+    /// accepted, and running calls may finish during the grace period. Calls that still run after the grace period, or when
+    /// `stop_now` resolves, end with UNAVAILABLE and the reason DRAINING.
     ///
     /// # Errors
     /// The error of the server, when it has failed.

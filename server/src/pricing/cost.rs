@@ -4,7 +4,7 @@ use bedrock_grpc_schema::runtime::v1::TokenUsage;
 
 use super::prices::{ModelPrices, Rates};
 
-/// Prices of tokens are for a million of them.
+/// The number of tokens that a price is for.
 const TOKENS_PER_PRICE: u128 = 1_000_000;
 
 /// The value of `performanceConfig.latency` for a model that runs with optimized latency.
@@ -45,7 +45,7 @@ impl UnknownCost {
     }
 }
 
-/// The cost of a call in nano-dollars. A part of a nano-dollar is rounded to the nearest one, for the whole call at the end.
+/// The cost of a call in nano-dollars. The sum for the whole call is rounded to the nearest nano-dollar.
 ///
 /// # Errors
 /// Why the cost is not known.
@@ -83,7 +83,7 @@ fn compute_cache_write_cost(tokens: &TokenUsage, written: u64, rates: &Rates) ->
     let long_price = match (long, rates.cache_write_1h, rates.cache_write) {
         (0, _, _) => 0,
         (_, Some(price), _) => price,
-        // A model whose writes to the cache have no price at all has none for the longer TTL either.
+        // If the table has no price for writes to the cache at all, it has none for the longer TTL either.
         (_, None, None) => rates.input,
         (_, None, Some(_)) => return Err(UnknownCost::Price),
     };

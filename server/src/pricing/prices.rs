@@ -14,7 +14,7 @@ pub(crate) struct ModelPrices {
     pub(crate) request: Option<u64>,
 }
 
-/// The rates of tokens in one service tier and from one length of the prompt on.
+/// The rates of tokens in one service tier, for prompts that are longer than a threshold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Rate {
@@ -53,7 +53,7 @@ impl ModelPrices {
         };
         let default = find(None);
         let found = if tier.is_none() { default } else { find(tier) }?;
-        // Long prompts cost more in each tier. Without its own price for them, the tier has no known price.
+        // Long prompts cost more in each tier. If the tier has no price for long prompts, the price of the call is not known.
         (default.is_none_or(|default| found.above >= default.above)).then_some(found.rates)
     }
 }

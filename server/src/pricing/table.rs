@@ -20,7 +20,7 @@ struct BuiltInPrices {
 static BUILT_IN: LazyLock<BuiltInPrices> =
     LazyLock::new(|| serde_json::from_str(include_str!("prices.json")).unwrap_or_default());
 
-/// The prices of all models: an operator's own, then those that come with the gateway. Clones share them.
+/// The prices of all models. An operator's own prices have priority over the built-in ones. Clones share the table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PriceTable {
     own: Arc<HashMap<String, ModelPrices>>,
@@ -55,8 +55,9 @@ impl PriceTable {
     }
 }
 
-/// The id in the ARN of a foundation model or of a system-defined inference profile. Other ARNs stay as they are: they do not say
-/// which model they stand for. <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html>
+/// The id in the ARN of a foundation model or of a system-defined inference profile. Other ARNs stay as they are, because
+/// they do not contain the id of their model.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html>
 fn strip_arn(model: &str) -> &str {
     let resource = model.starts_with("arn:").then(|| model.splitn(6, ':').nth(5)).flatten();
     resource

@@ -2,7 +2,7 @@ use bedrock_grpc_schema::runtime::v1::{CacheDetail, TokenUsage};
 
 use super::*;
 
-/// Three dollars for a million input tokens, and so on, as Claude has them.
+/// Prices such as those of Claude: three dollars for a million input tokens, and so on.
 fn prices() -> ModelPrices {
     let rates = Rates {
         input: 3_000_000_000,
@@ -148,7 +148,7 @@ fn prefix_and_region_of_a_model_decide_its_price() {
     assert_eq!(input("amazon.nova-pro-v1:0", Some("us-gov-west-1")), Some(960_000_000));
     let arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-6";
     assert_eq!(input(arn, Some("us-east-1")), Some(3_300_000_000));
-    // It does not say which model it stands for.
+    // This ARN does not contain the id of its model.
     assert_eq!(input("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", None), None);
 }
 

@@ -57,7 +57,7 @@ impl Bedrock {
         for target in order_targets(&model_route.targets) {
             match self.find_candidate(policy, caller, subject, target) {
                 Ok(candidate) => candidates.push(candidate),
-                // A caller may use some of the targets' Regions and not others.
+                // The caller may be allowed to use only some of the targets' Regions.
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -103,7 +103,7 @@ impl AuthorizedCall {
         &self.candidates
     }
 
-    /// Leaves one target: the first that is not ejected. For a call that must not be sent to two.
+    /// Keeps only one target: the first that is not ejected. It is for a call that must not be sent to two targets.
     pub(crate) fn keep_one_target(&mut self) {
         self.candidates.keep_best();
     }

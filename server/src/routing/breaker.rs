@@ -1,4 +1,5 @@
-//! Whether a target gets calls. A target that fails is ejected. One call probes it after a time, and its success ends the ejection.
+//! Whether a target gets calls. A target that fails is ejected. After some time one call
+//! probes the target. If that call succeeds, the ejection ends.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,23 +8,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rand::RngExt as _;
 use tokio::time::Instant;
 
-/// Failures without a success between them that eject a target. Envoy's outlier detection ejects after five too.
+/// Number of failures in a row that eject a target. Envoy's outlier detection also ejects after five.
 /// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier>
 const CONSECUTIVE_FAILURES: u32 = 5;
 
 /// Time over which the rate of failures is counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Attempts in the window from which on the rate counts. Fewer say nothing about a rate.
+/// Minimum number of attempts in the window. With fewer attempts, the rate of failures means nothing.
 const MIN_ATTEMPTS: usize = 20;
 
-/// Attempts whose results are kept for the rate. A target with more in a window is judged by the last ones.
+/// Maximum number of attempts whose results are kept for the rate. If a window has more attempts, only the last ones count.
 const MAX_ATTEMPTS: usize = 200;
 
 /// Time until the first probe. It doubles with each probe that fails.
 const FIRST_EJECTION: Duration = Duration::from_secs(2);
 
-/// Largest time until a probe, without the jitter of up to a quarter. A target that works again has calls within half a minute.
+/// Largest time until a probe, without the jitter of up to a quarter. A target that works again gets calls within about half a
+/// minute.
 const LONGEST_EJECTION: Duration = Duration::from_secs(20);
 
 /// AWS's daily quotas start anew at midnight UTC.
@@ -54,7 +56,7 @@ struct Ejection {
     failed_probes: u32,
 }
 
-/// What an attempt says about its target.
+/// What the result of an attempt shows about its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The target works.
@@ -90,15 +92,16 @@ pub(crate) struct BreakerReport {
 pub(crate) struct EjectionReport {
     /// The reason of the last failure (`ErrorInfo.reason`).
     pub(crate) reason: &'static str,
-    /// How long ago it started.
+    /// How long ago the ejection started.
     pub(crate) age: Duration,
-    /// Time until a call may probe the target. Zero if the next call does.
+    /// Time until a call may probe the target. Zero if the next call probes it.
     pub(crate) next_probe: Duration,
     /// Whether a call probes the target now.
     pub(crate) is_probed: bool,
 }
 
-/// The right to send a call to a target. If it was a probe and is dropped without a result, the next call probes.
+/// The permission to send a call to a target. If the call is a probe, and the permission is dropped without a result, the next
+/// call probes.
 #[derive(Debug)]
 pub(crate) struct Pass {
     breaker: Arc<Breaker>,
@@ -108,7 +111,7 @@ pub(crate) struct Pass {
 }
 
 impl Breaker {
-    /// Lets a call through, or not if the target is ejected and the call is no probe.
+    /// Lets a call through, unless the target is ejected and the call is not a probe.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Pass> {
         let mut state = self.state();
         let ejections = state.ejections;
@@ -123,7 +126,7 @@ impl Breaker {
         Some(Pass { breaker: Arc::clone(self), is_probe, ejections })
     }
 
-    /// Lets a call through although the target may be ejected, because no target is left.
+    /// Lets a call through even if the target is ejected, because no other target is left.
     pub(super) fn admit_always(self: &Arc<Self>) -> Pass {
         Pass { breaker: Arc::clone(self), is_probe: false, ejections: self.state().ejections }
     }
@@ -171,7 +174,8 @@ impl Pass {
     pub(crate) fn record(&mut self, verdict: Verdict) -> Option<Change> {
         let was_probe = std::mem::take(&mut self.is_probe);
         let (mut state, now) = (self.breaker.state(), Instant::now());
-        // A call that was sent before the ejection shows what the target was like then. A spent quota stays spent.
+        // The result of a call that was sent before the ejection is out of date, so it does not count. A daily quota is the
+        // exception: once it is used up, it stays used up until the next UTC day.
         let is_late = state.ejection.is_some() && state.ejections != self.ejections;
         if is_late && !matches!(verdict, Verdict::DailyQuota(_)) {
             return None;
@@ -239,7 +243,7 @@ impl State {
         if let Some(before) = &before
             && before.next_probe >= next_probe
         {
-            // The target is already ejected for longer.
+            // The present ejection ends later than the new one would, so it stays.
             self.ejection = Some(Ejection { is_probed: before.is_probed && !was_probe, ..*before });
             return None;
         }
@@ -251,7 +255,7 @@ impl State {
             is_probed: false,
             failed_probes: before.as_ref().map_or(0, |before| before.failed_probes + u32::from(was_probe)),
         });
-        // After the ejection the rate is counted from the start.
+        // After the ejection the rate is computed only from new attempts.
         self.recent.clear();
         Some(Change::Ejected(time))
     }
@@ -262,12 +266,12 @@ fn ejection_time(failed: u32) -> Duration {
     FIRST_EJECTION.saturating_mul(1 << failed.min(8)).min(LONGEST_EJECTION)
 }
 
-/// Up to a quarter more or less, so that several gateways do not probe at the same time.
+/// The time, changed by up to a quarter in either direction, so that several gateways do not probe at the same time.
 fn add_jitter(time: Duration) -> Duration {
     time.mul_f64(rand::rng().random_range(0.75..1.25))
 }
 
-/// Time until the next UTC day, and up to a minute more, so that not all gateways probe at midnight.
+/// Time until the next UTC day, plus up to a minute, so that not all gateways probe at midnight.
 fn time_to_next_day(now: SystemTime) -> Duration {
     let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     Duration::from_secs(DAY - seconds % DAY) + Duration::from_secs(60).mul_f64(rand::rng().random::<f64>())

@@ -1,5 +1,5 @@
-//! From a caller and what it names to a target at Bedrock. `policy` has the rules, `authorized` applies them. `targets` has the
-//! targets of a call in their order, `breaker` the health of each target.
+//! Finds the targets at Bedrock for a caller's call. `policy` has the rules, and `authorized` applies them. `targets` has the
+//! targets of a call in their order. `breaker` has the health of each target.
 //!
 //! Architecture Invariant: an RPC reaches Bedrock only by an [`AuthorizedCall`], and only [`Bedrock::authorize`] makes one.
 

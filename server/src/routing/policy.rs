@@ -27,7 +27,7 @@ pub(crate) struct ModelRoute {
 /// A target of a model's name.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteTarget {
-    /// The name: that of the model, and the target's place in the list: `chat/0`.
+    /// The name of the model and the target's position in the list, for example `chat/0`.
     pub(crate) name: Arc<str>,
     /// The model id, inference profile or ARN at Bedrock.
     pub(crate) model: String,
@@ -45,7 +45,7 @@ pub(crate) struct RouteTarget {
     pub(crate) breaker: Arc<Breaker>,
 }
 
-/// What a target's quotas and its health belong to: AWS counts by account, Region and model.
+/// The key of a target's quotas and health. AWS counts quotas by account, Region and model.
 pub(crate) type TargetKey = (IdentitySettings, Option<String>, String);
 
 impl RouteTarget {

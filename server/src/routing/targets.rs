@@ -16,7 +16,7 @@ pub(crate) struct Candidate {
     pub(crate) target: Target,
     /// The name, if the caller wrote the name of a model.
     pub(crate) name: Option<Arc<str>>,
-    /// The model that takes the place of the name.
+    /// The model that replaces the name in the request.
     pub(super) model: Option<String>,
     /// The health, if the target is one of the configuration.
     pub(super) breaker: Option<Arc<Breaker>>,
@@ -31,13 +31,13 @@ pub(crate) struct Remaining<'a> {
     used: Vec<bool>,
 }
 
-/// A target of a call, with the right to use it.
+/// A target of a call, with the permission to use it.
 pub(crate) struct Chosen<'a> {
     /// Its place among the candidates.
     pub(crate) index: usize,
     /// The target.
     pub(crate) candidate: &'a Candidate,
-    /// The right, if the target is one of the configuration.
+    /// The permission of its breaker, if the target is one of the configuration.
     pub(crate) pass: Option<Pass>,
 }
 
@@ -47,7 +47,7 @@ impl Candidates {
         Self(vec![candidate])
     }
 
-    /// `None` without a candidate.
+    /// `None` if there is no candidate.
     pub(super) fn new(candidates: Vec<Candidate>) -> Option<Self> {
         (!candidates.is_empty()).then_some(Self(candidates))
     }
@@ -57,7 +57,7 @@ impl Candidates {
         &self.0
     }
 
-    /// Leaves one target: the first that is not ejected, or the least bad one.
+    /// Keeps only one target: the first that is not ejected. If all are ejected, it is the one with the earliest probe.
     pub(super) fn keep_best(&mut self) {
         let best = self.0.iter().position(Candidate::is_available).or_else(|| least_bad(&self.0)).unwrap_or_default();
         self.0.swap(0, best);
@@ -71,7 +71,7 @@ impl Candidates {
 }
 
 impl<'a> Remaining<'a> {
-    /// The first target. If all are ejected, it is the least bad one, and there is no next one.
+    /// The first target. If all are ejected, it is the one with the earliest probe, and there is no next target.
     pub(crate) fn first(&mut self) -> Chosen<'a> {
         self.next().unwrap_or_else(|| {
             let index = least_bad(self.candidates).unwrap_or_default();
@@ -117,7 +117,7 @@ fn least_bad(candidates: &[Candidate]) -> Option<usize> {
 /// The order of targets for one call: by priority, and those of the same priority at random by their weights.
 pub(super) fn order_targets(targets: &[RouteTarget]) -> Vec<&RouteTarget> {
     let mut random = rand::rng();
-    // Exponentially distributed keys give each target the first place with its share of the weights.
+    // With exponentially distributed keys, the probability that a target is first equals its share of the weights.
     // https://en.wikipedia.org/wiki/Reservoir_sampling#Algorithm_A-Res
     let mut keyed: Vec<_> = targets
         .iter()

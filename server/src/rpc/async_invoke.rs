@@ -23,8 +23,8 @@ impl UpstreamRequest for StartAsyncInvokeRequest {
         Some(&mut self.model_id)
     }
 
-    /// A target may have started the job although its response was lost. The token of the request protects only within one
-    /// account and Region.
+    /// A target may have started the job although its response was lost. The token of the request prevents a second job
+    /// only within one account and Region.
     fn may_change_target(&self) -> bool {
         false
     }

@@ -56,7 +56,7 @@ pub(super) async fn run_bidirectional(
             return Err(Failure::GuardrailNotAllowed { required: guardrail.id.clone() });
         }
         let chunk = chunk_bytes(&first, &model_id)?;
-        // Sent input cannot be sent again.
+        // The gateway does not keep the input that it has sent, so it cannot send the input to another target.
         authorized.keep_one_target();
         if let Some(model) = authorized.models().next() {
             first.model_id = Some(model.clone());

@@ -65,7 +65,7 @@ pub(super) fn prepare_request<R: UpstreamRequest>(
     }
 }
 
-/// The request for each target. The models of the targets are in their paths, and they share the body.
+/// The request for each target. The requests differ only in their paths, which name the models, and they share the body.
 fn write_for_each_target<R: UpstreamRequest>(
     mut request: R,
     first: RequestTemplate,

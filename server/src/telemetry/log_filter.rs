@@ -1,4 +1,4 @@
-//! The filter of the log, and its change while the process runs.
+//! The filter of the log, which can be changed while the process runs.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,14 +13,14 @@ struct Running {
     handle: reload::Handle<EnvFilter, Registry>,
     /// The filter that the process started with.
     first: String,
-    /// The filter that applies.
+    /// The filter that is in use now.
     current: String,
 }
 
 /// A filter that cannot be set.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogFilterError {
-    /// The text is no filter.
+    /// The text is not a valid filter.
     #[error("expected a level (`debug`) or `target=level` with commas between them: {0}")]
     Invalid(#[from] tracing_subscriber::filter::ParseError),
     /// The log has not started.
@@ -34,7 +34,7 @@ pub(super) fn keep_filter(handle: reload::Handle<EnvFilter, Registry>, text: Str
     *FILTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
 }
 
-/// The filter that applies.
+/// The filter that is in use now.
 pub(crate) fn log_filter() -> String {
     let filter = FILTER.lock().unwrap_or_else(PoisonError::into_inner);
     filter.as_ref().map(|running| running.current.clone()).unwrap_or_default()

@@ -1,11 +1,11 @@
-//! Writes log lines to standard error: many lines with one system call, and counts the lines that cannot be written.
+//! Writes log lines to standard error, many lines with one system call. It counts the lines that cannot be written.
 
 use std::io::{Result, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most bytes of one write. The log's thread flushes when no line waits, so that a busy gateway writes many lines at once and
-/// an idle one delays none.
+/// Maximum number of bytes in one write. The log's thread flushes when no line waits, so that a busy gateway writes many lines at
+/// once, and an idle gateway delays no line.
 const WRITE_BYTES: usize = 64 * 1024;
 
 /// Collects lines until they are flushed.
@@ -31,7 +31,7 @@ impl<W: Write> Write for LogSink<W> {
         Ok(line.len())
     }
 
-    /// Never fails. The disk may be full, or the reader may have gone, and later lines may succeed.
+    /// Never fails, because later lines may succeed: the disk may be full now, or the reader may have closed the pipe.
     fn flush(&mut self) -> Result<()> {
         if self.output.write_all(&self.lines).and_then(|()| self.output.flush()).is_err() {
             let lines = self.lines.iter().filter(|byte| **byte == b'\n').count();

@@ -17,7 +17,7 @@ pub(crate) const RPC_METHOD: &str = "rpc.method";
 pub(crate) const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
 pub(crate) const ERROR_TYPE: &str = "error.type";
 
-// The older names of the same.
+// The older names of the same attributes.
 pub(crate) const RPC_SYSTEM: &str = "rpc.system";
 pub(crate) const RPC_SERVICE: &str = "rpc.service";
 /// The status as a number.
@@ -40,7 +40,7 @@ pub(crate) const GEN_AI_USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub(crate) const GEN_AI_USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub(crate) const GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
 pub(crate) const GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: &str = "gen_ai.usage.cache_write.input_tokens";
-/// The older name of the same.
+/// The older name of the same attribute.
 pub(crate) const GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
 pub(crate) const GEN_AI_TOKEN_MODALITY: &str = "gen_ai.token.modality";
 /// `input` or `output`, in the older metric of tokens.
@@ -74,7 +74,7 @@ pub(crate) const RESULT: &str = "bedrock_grpc.result";
 pub(crate) const COST: &str = "bedrock_grpc.cost_nanodollars";
 /// The model, inference profile or ARN that a request was sent to.
 pub(crate) const TARGET: &str = "bedrock_grpc.target";
-/// What the cost of a call lacks: `price` or `usage`.
+/// Why the cost of a call is not known: `price` or `usage` is missing.
 pub(crate) const MISSING_FOR_COST: &str = "bedrock_grpc.cost.missing";
 /// The name of an AWS identity: `default`, a profile or a role.
 pub(crate) const IDENTITY: &str = "bedrock_grpc.identity";
@@ -83,7 +83,7 @@ pub(crate) const MEMBER: &str = "bedrock_grpc.member";
 // Values.
 pub(crate) const GRPC: &str = "grpc";
 pub(crate) const AWS_BEDROCK: &str = "aws.bedrock";
-/// The modality of tokens that Bedrock counts without saying of what.
+/// The modality of tokens whose modality Bedrock does not report.
 pub(crate) const UNKNOWN: &str = "unknown";
 
 /// The value of `gen_ai.response.finish_reasons` for a stream that ended early.

@@ -18,7 +18,7 @@ use super::status_name::status_name;
 use super::usage::total_input_tokens;
 use crate::call::CallRecord;
 
-/// A shorter wait is the usual time until a thread is free, and no event.
+/// Minimum wait that becomes an event. A shorter wait is the usual time until a thread is free.
 const NOTICEABLE_WAIT: Duration = Duration::from_millis(1);
 
 /// Whether spans are exported. Without an exporter no span is created.
@@ -93,8 +93,8 @@ impl CallSpans {
         }
     }
 
-    /// Starts the CLIENT span `{operation} {model}`. `is_stream` if the response has events. `attributes` returns the parameters of the request. They
-    /// never include the prompt.
+    /// Starts the CLIENT span `{operation} {model}`. `is_stream` is true if the response has events. `attributes` returns the
+    /// parameters of the request. The parameters never include the prompt.
     pub(crate) fn start_model_span(
         &self,
         operation: &'static str,
@@ -206,7 +206,7 @@ fn outcome_attributes(code: Code, record: &CallRecord) -> Vec<KeyValue> {
     if let Some(id) = &record.context.request_id {
         attributes.push(KeyValue::new(names::AWS_REQUEST_ID, id.clone()));
     }
-    // A stream that ended early has the reason that the conventions give to it.
+    // The conventions define this reason for a stream that ended early.
     let is_cut = code != Code::Ok && record.context.events > 0;
     if let Some(reason) = record.stop_reason.clone().or_else(|| is_cut.then(|| names::CUT_STREAM.to_owned())) {
         let reasons = Value::Array(vec![StringValue::from(reason)].into());

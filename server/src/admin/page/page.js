@@ -3,7 +3,7 @@
 
 const INTERVAL_MS = 1000;
 
-/** The samples of the last read by their series, and its time, for rates. */
+/** The samples of the last read by their series, and the time of that read. Rates are computed from them. */
 let before = { samples: new Map(), time: 0 };
 
 /** Parses Prometheus' text format: a list of { name, labels, value, series }. */
@@ -27,12 +27,12 @@ function parseMetrics(text) {
   return samples;
 }
 
-/** The sum of the samples of `name` that `fit`, as `read` gives their values. */
+/** The sum of the values that `read` returns for the samples of `name` for which `fit` is true. */
 function sum(samples, name, fit = () => true, read = (sample) => sample.value) {
   return samples.filter((s) => s.name === name && fit(s.labels)).reduce((total, s) => total + read(s), 0);
 }
 
-/** The bound below which `share` of the values of a histogram are, or undefined without values. */
+/** The bound of a histogram below which `share` of its values lie. Undefined if the histogram has no values. */
 function quantile(samples, name, share, fit) {
   const buckets = new Map();
   for (const sample of samples) {
@@ -164,7 +164,7 @@ function showState(text, className) {
 
 async function read(path) {
   const response = await fetch(path, { signal: AbortSignal.timeout(5000) });
-  // Only readiness has another status, and then it has a body too.
+  // Only `/readyz` responds with another status than 200, and that response has a body too.
   if (!response.ok && response.status !== 503) throw new Error(`${path}: ${response.status}`);
   return response;
 }

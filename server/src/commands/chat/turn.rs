@@ -102,13 +102,13 @@ async fn stream_response(
 
 /// What a response costs.
 enum Cost {
-    /// The gateway sent it, in nano-dollars.
+    /// The cost that the gateway sent, in nano-dollars.
     Exact(u64),
-    /// By the built-in price of the model, in nano-dollars. The gateway may have other prices.
+    /// The cost by the built-in price of the model, in nano-dollars. The gateway may use other prices.
     ByList(u64),
 }
 
-/// The cost that the gateway sent, or the one by the built-in prices.
+/// The cost that the gateway sent, or else the cost by the built-in prices.
 fn find_cost(stream: &ConverseStream, model: &str, response: &ConverseResponse) -> Option<Cost> {
     if let Some(cost) = stream.cost_nanodollars() {
         return Some(Cost::Exact(cost));

@@ -23,7 +23,7 @@ use self::view::View;
 use super::connection::{CommandError, print_error};
 use crate::cli::TopOptions;
 
-/// The number of scrapes over which quantiles are computed. In a single second few streams begin.
+/// The number of scrapes over which quantiles are computed. Too few streams begin within one interval.
 const WINDOW: usize = 10;
 
 /// The last scrapes.
@@ -118,7 +118,7 @@ async fn show_screen(client: &AdminClient, options: &TopOptions) -> Result<(), C
     ended
 }
 
-/// The events of the terminal. They are read on a thread of their own, because a read waits.
+/// The events of the terminal. They are read on a separate thread, because a read blocks.
 fn read_input() -> mpsc::Receiver<Event> {
     let (sender, receiver) = mpsc::channel(16);
     std::thread::spawn(move || {

@@ -9,7 +9,7 @@ use ratatui::widgets::{Cell, Paragraph, Row as TableRow, Table};
 use super::line::to_seconds;
 use super::view::{Row, View};
 
-/// What the last scrape gave.
+/// The result of the last scrape.
 pub(super) enum Outcome {
     /// The first scrape has no rates yet.
     Waiting,

@@ -1,4 +1,4 @@
-//! What one scrape of the admin port says.
+//! The content of one scrape of the admin port.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub(super) struct Totals {
 /// The cumulative counts of a histogram by upper bound, in ascending order. The last bound is infinite.
 pub(super) type Buckets = Vec<(f64, f64)>;
 
-/// What one scrape says.
+/// The content of one scrape.
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     /// When the response arrived.
@@ -46,7 +46,7 @@ pub(super) struct Snapshot {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct RunningCall {
-    /// The caller. Without configured callers there is none, and the metrics have `anonymous`.
+    /// The caller. Without configured callers it is absent here, and the metrics have the name `anonymous`.
     pub(super) caller: Option<String>,
     /// The model as the caller wrote it, if the call has one.
     pub(super) model: Option<String>,
@@ -96,7 +96,7 @@ impl Snapshot {
             "gen_ai_client_inference_time_to_first_chunk_seconds_bucket" => {
                 let Ok(bound) = sample.label("le").parse() else { return };
                 let buckets = self.first_event.entry(sample.label(MODEL).to_owned()).or_default();
-                // Series that differ in other labels, such as the Region, are added.
+                // The values of series that differ only in other labels, such as the Region, are added up.
                 match buckets.iter_mut().find(|(known, _)| *known == bound) {
                     Some((_, count)) => *count += value,
                     None => buckets.push((bound, value)),

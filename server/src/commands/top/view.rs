@@ -35,7 +35,7 @@ pub(super) struct Row {
     pub(super) output_tokens: f64,
     /// The cost in dollars per hour, at this rate.
     pub(super) dollars_per_hour: f64,
-    /// Calls that run now. `None` if the gateway does not say it.
+    /// Calls that run now. `None` if the gateway does not report them.
     pub(super) in_flight: Option<f64>,
     /// The median of the time to the first event of a stream, in seconds.
     pub(super) first_event_p50: Option<f64>,

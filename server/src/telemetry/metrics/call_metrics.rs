@@ -21,15 +21,15 @@ use crate::call::CallRecord;
 /// The caller's name of calls that were rejected before it was known.
 const UNKNOWN_CALLER: &str = "unknown";
 
-/// Whether metrics are exported or can be scraped. Without that nothing is measured.
+/// Whether metrics are exported or can be scraped. Otherwise nothing is measured.
 static IS_MEASURED: AtomicBool = AtomicBool::new(false);
 
-/// Measures from now on.
+/// Turns the measurement on.
 pub(in crate::telemetry) fn enable_metrics() {
     IS_MEASURED.store(true, Ordering::Relaxed);
 }
 
-/// Whether the metrics go anywhere.
+/// Whether metrics are exported or can be scraped.
 pub(super) fn is_measured() -> bool {
     IS_MEASURED.load(Ordering::Relaxed)
 }
@@ -82,7 +82,8 @@ struct Instruments {
     old_time_per_output_chunk: Histogram<f64>,
 }
 
-/// The first use must come after the start of the exporters. Instruments that are older never export anything.
+/// The first use must come after the start of the exporters. Instruments that are created earlier never
+/// export anything.
 static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| Instruments {
     call_duration: Durations::new(catalog::RPC_SERVER_CALL_DURATION),
     inference_duration: Durations::new(catalog::INFERENCE_DURATION),
@@ -193,7 +194,8 @@ fn measure_operation(
     if gen_ai.new {
         newest.record(duration, &labels, trace_id);
     }
-    // The older conventions have one metric for all operations. An operation that still has it is not counted twice.
+    // The older conventions have one metric for all operations. An operation that still uses that metric is
+    // not counted twice.
     let is_counted = gen_ai.new && std::ptr::eq(newest, &raw const instruments.operation_duration);
     if gen_ai.old && !is_counted {
         instruments.operation_duration.record(duration, &labels, trace_id);

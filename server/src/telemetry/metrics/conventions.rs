@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-/// The variable that chooses. `rpc/dup` has the meaning of the RPC conventions, and the other values follow its pattern.
+/// The environment variable that chooses the names. `rpc/dup` has the meaning of the RPC conventions, and the other values
+/// follow its pattern.
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>
 const VARIABLE: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
 
@@ -11,7 +12,7 @@ const VARIABLE: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
 pub(crate) struct Names {
     /// The names of the newest conventions.
     pub(crate) new: bool,
-    /// The names of the conventions before.
+    /// The names of the earlier conventions.
     pub(crate) old: bool,
 }
 
@@ -27,7 +28,7 @@ pub(crate) struct Conventions {
 static CONVENTIONS: LazyLock<Conventions> =
     LazyLock::new(|| Conventions::parse(&std::env::var(VARIABLE).unwrap_or_default()));
 
-/// The conventions that apply. They are read once.
+/// The conventions that are in use. The variable is read once.
 pub(crate) fn conventions() -> Conventions {
     *CONVENTIONS
 }

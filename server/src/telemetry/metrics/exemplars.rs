@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use opentelemetry::KeyValue;
 
-/// Maximum number of exemplars. Beyond it the existing ones are replaced, and buckets without one stay without.
+/// Maximum number of exemplars. Beyond it, existing series still replace their exemplars, and new series get none.
 const MAX_EXEMPLARS: usize = 10_000;
 
 /// A measured value and the trace of its call.

@@ -3,7 +3,8 @@
 //! - Text: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 //! - OpenMetrics: <https://prometheus.io/docs/specs/om/open_metrics_spec/>
 //!
-//! The exporters for Rust write one of them, or they have no way to add an exemplar to metrics that they did not measure.
+//! The existing exporters for Rust do not fit: they write only one of the formats, or they cannot add an exemplar to metrics that
+//! they did not measure.
 
 use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;

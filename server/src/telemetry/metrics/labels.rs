@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use opentelemetry::StringValue;
 
-/// The value of everything that has no value of its own.
+/// The value for models that have no label of their own.
 const OTHER: &str = "other";
 
 /// Maximum number of model ids, besides the names in the configuration, that become label values. A gateway without configured
@@ -23,13 +23,13 @@ pub(crate) struct ModelLabel {
 }
 
 impl ModelLabel {
-    /// The label of `id`. `is_configured` if it is a name in the configuration.
+    /// The label of `id`. `is_configured` is true if `id` is a name in the configuration.
     pub(crate) fn new(id: &str, is_configured: bool) -> Self {
         let served = SERVED_MODEL_IDS.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         Self { is_bounded: is_configured || served.is_some(), id: served.unwrap_or_else(|| id.into()) }
     }
 
-    /// Records that Bedrock accepted a request for the model, so that the id is no invention of the caller.
+    /// Records that Bedrock accepted a request for the model, so that the caller cannot have invented the id.
     pub(crate) fn record_served(&mut self) {
         if self.is_bounded {
             return;

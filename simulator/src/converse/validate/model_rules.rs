@@ -43,7 +43,7 @@ fn check_claude(request: &ConverseRequest<'_>) -> Result<(), Exception> {
     Ok(())
 }
 
-/// A document in the result of a tool may be at an S3 location, and an image may not.
+/// In the result of a tool, a document may be at an S3 location, but an image may not.
 fn check_claude_result(result: &ToolResultBlock<'_>) -> Result<(), Exception> {
     for block in result.content.iter().flatten() {
         match block {
@@ -70,7 +70,7 @@ fn reject_video() -> Result<(), Exception> {
     )
 }
 
-/// A document or a video in the result of a tool must not be at an S3 location, and an image may.
+/// In the result of a tool, a document or a video must not be at an S3 location, but an image may.
 fn check_nova(request: &ConverseRequest<'_>) -> Result<(), Exception> {
     for (index, message) in request.messages().iter().enumerate() {
         for (position, block) in message.content().iter().enumerate() {
