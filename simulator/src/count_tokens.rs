@@ -16,6 +16,7 @@ use crate::exception::Exception;
 use crate::faults;
 use crate::invoke_model::{self, Family, Input};
 use crate::json::{Text, union};
+use crate::model_id;
 use crate::state::State as Shared;
 
 #[derive(Deserialize)]
@@ -67,7 +68,7 @@ fn count(model_id: &str, body: &[u8]) -> Result<usize, Exception> {
     let request: CountTokensRequest<'_> = serde_json::from_slice(body)
         .map_err(|error| Exception::serialization(format!("The request body could not be read: {error}")))?;
     // Tokens are those of a model: a profile, which stands for the same model in several Regions, is refused, too.
-    if invoke_model::is_profile(model_id) {
+    if model_id::is_profile(model_id) {
         return Err(unsupported());
     }
     match request.input {

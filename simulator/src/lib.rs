@@ -179,6 +179,7 @@ mod guardrail;
 mod invoke_model;
 mod json;
 mod listener;
+mod model_id;
 mod noise;
 mod options;
 mod prompt_cache;

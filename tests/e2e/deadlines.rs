@@ -42,7 +42,9 @@ async fn an_expired_deadline_is_never_reported_as_cancelled() {
     let timeouts: Vec<_> = (0..100).map(|i| format!("{}u", 1000 + i * 97)).collect();
     let calls = timeouts.iter().map(|timeout| call_with_timeout(&gateway, "Converse", timeout, &request));
     for response in futures::future::join_all(calls).await {
-        assert_eq!(reason(&response.status), "DEADLINE_EXCEEDED", "{:?}", response.status);
+        // If an attempt fails so late that no retry fits before the deadline, the caller gets that failure.
+        let expected = ["DEADLINE_EXCEEDED", "UNREACHABLE"];
+        assert!(expected.contains(&reason(&response.status).as_str()), "{:?}", response.status);
     }
 }
 

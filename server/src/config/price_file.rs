@@ -60,19 +60,19 @@ struct RateEntry {
     /// The number of input tokens above which the rate applies to the whole call.
     #[schemars(range(min = 0, max = 4294967295u32))]
     above: u32,
-    /// As above.
+    /// Dollars for a million input tokens.
     #[schemars(range(min = 0, max = 1000000))]
     input: Option<f64>,
-    /// As above.
+    /// Dollars for a million output tokens.
     #[schemars(range(min = 0, max = 1000000))]
     output: Option<f64>,
-    /// As above.
+    /// Dollars for a million tokens read from the prompt cache.
     #[schemars(range(min = 0, max = 1000000))]
     cache_read: Option<f64>,
-    /// As above.
+    /// Dollars for a million tokens written to the prompt cache with the default TTL.
     #[schemars(range(min = 0, max = 1000000))]
     cache_write: Option<f64>,
-    /// As above.
+    /// Dollars for a million tokens written to the prompt cache with a TTL of one hour.
     #[schemars(range(min = 0, max = 1000000))]
     cache_write_1h: Option<f64>,
 }

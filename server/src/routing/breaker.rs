@@ -28,7 +28,7 @@ const FIRST_EJECTION: Duration = Duration::from_secs(2);
 /// minute.
 const LONGEST_EJECTION: Duration = Duration::from_secs(20);
 
-/// AWS's daily quotas start anew at midnight UTC.
+/// AWS's daily quotas are reset at midnight UTC.
 const DAY: u64 = 24 * 60 * 60;
 
 /// The health of a target: an identity, a Region and a model. Names of models with the same target share it.

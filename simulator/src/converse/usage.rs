@@ -9,8 +9,8 @@ use super::content::{
     ToolResultContentBlock,
 };
 use super::request::{ConverseRequest, Tool, ToolInputSchema};
-use crate::invoke_model::base_name;
 use crate::json::Text;
+use crate::model_id::base_name;
 use crate::prompt_cache::{Prefix, PromptCache};
 use crate::tokens::{MEDIA, count};
 

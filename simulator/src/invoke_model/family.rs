@@ -5,6 +5,7 @@ use super::input::Input;
 use super::made::Maker;
 use super::{anthropic, chat, embeddings, images, nova, prompts};
 use crate::exception::Exception;
+use crate::model_id::base_name;
 
 /// Whose bodies a model takes.
 #[derive(Clone, Copy)]
@@ -24,11 +25,8 @@ impl Family {
         if model_id.starts_with("fault.") {
             return Ok(Talks(&anthropic::Anything));
         }
-        let family = match base_name(model_id) {
-            Some(name) => by_name(name, input),
-            None if model_id.starts_with("arn:") => by_body(input),
-            None => None,
-        };
+        let family = base_name(model_id).and_then(|name| by_name(name, input));
+        let family = family.or_else(|| if model_id.starts_with("arn:") { by_body(input) } else { None });
         family.ok_or_else(|| match model_id.starts_with("arn:") {
             true => Exception::validation(
                 "Malformed input request: the simulator knows no model family that takes this body for an ARN that \
@@ -36,26 +34,6 @@ impl Family {
             ),
             false => Exception::validation("The provided model identifier is invalid."),
         })
-    }
-}
-
-/// `anthropic.claude-…` out of a model id, an inference profile's id or an ARN that holds one of those.
-pub(crate) fn base_name(model_id: &str) -> Option<&str> {
-    let resource = match model_id.strip_prefix("arn:") {
-        Some(arn) => arn.split('/').nth(1)?,
-        None => model_id,
-    };
-    let known = |name: &str| BY_NAME.iter().any(|(prefix, ..)| name.starts_with(prefix));
-    // A profile has a geography in front: us., eu., apac., global.
-    let plain = resource.split_once('.').map(|(_, rest)| rest);
-    [Some(resource), plain].into_iter().flatten().find(|name| known(name))
-}
-
-/// Whether an id is that of an inference profile rather than of a model.
-pub(crate) fn is_profile(model_id: &str) -> bool {
-    match model_id.strip_prefix("arn:") {
-        Some(arn) => arn.contains("inference-profile/"),
-        None => base_name(model_id).is_some_and(|name| name != model_id),
     }
 }
 
@@ -123,37 +101,4 @@ fn by_name(name: &str, input: &Input<'_>) -> Option<Family> {
 
 fn by_body(input: &Input<'_>) -> Option<Family> {
     BY_BODY.iter().find(|(member, _)| input.has(member)).map(|(_, family)| *family)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_found_in_ids_profiles_and_arns() {
-        for (id, name) in [
-            ("anthropic.claude-v2", Some("anthropic.claude-v2")),
-            ("us.amazon.nova-pro-v1:0", Some("amazon.nova-pro-v1:0")),
-            ("global.cohere.embed-v4:0", Some("cohere.embed-v4:0")),
-            ("arn:aws:bedrock:us-east-1::foundation-model/meta.llama3-8b", Some("meta.llama3-8b")),
-            ("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.meta.llama3-8b", Some("meta.llama3-8b")),
-            (
-                "arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.titan-x:1:8k/abc",
-                Some("amazon.titan-x:1:8k"),
-            ),
-            ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", None),
-            ("somebody.model-v1", None),
-        ] {
-            assert_eq!(base_name(id), name, "{id}");
-        }
-    }
-
-    #[test]
-    fn profiles_are_told_from_models() {
-        assert!(is_profile("us.amazon.nova-pro-v1:0"));
-        assert!(is_profile("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc"));
-        assert!(!is_profile("amazon.nova-pro-v1:0"));
-        assert!(!is_profile("arn:aws:bedrock:us-east-1:1:custom-model/amazon.titan-x:1:8k/abc"));
-        assert!(!is_profile("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0"));
-    }
 }

@@ -38,7 +38,7 @@ use counts::Counts;
 use dialect::{Dialect, Said};
 use settings::Settings;
 
-pub(crate) use family::{Family, base_name, is_profile};
+pub(crate) use family::Family;
 pub(crate) use input::Input;
 
 const CHUNK: &str = "chunk";

@@ -157,7 +157,7 @@ def dashboard_queries():
 
 
 def has_data(url, expr):
-    """Whether a query has a value that is a number. 0/0 is none."""
+    """Whether a query returns a number. 0/0 returns NaN, which does not count."""
     return any(sample["value"][1] != "NaN" for sample in get(url, "query", query=expr)["result"])
 
 

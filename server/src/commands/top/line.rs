@@ -22,7 +22,7 @@ pub(super) fn to_json_line(time: &str, view: &View) -> String {
     json.to_string()
 }
 
-/// A time such as `0.123s`, or `-` if there is none.
+/// A time such as `0.123s`. Without a time, `-`.
 pub(super) fn to_seconds(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.3}s"))
 }

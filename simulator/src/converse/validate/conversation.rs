@@ -41,7 +41,7 @@ fn has_turns(messages: &[Message<'_>]) -> Result<(), Exception> {
     Ok(())
 }
 
-/// Bedrock accepts a blank text beside another one.
+/// Bedrock accepts blank text in a message that has other text too.
 fn content_block(block: &ContentBlock<'_>, has_text: bool, path: &str) -> Result<(), Exception> {
     match block {
         ContentBlock::Text(_) if has_text => Ok(()),

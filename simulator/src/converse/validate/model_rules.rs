@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::converse::content::{ContentBlock, Source, ToolResultBlock, ToolResultContentBlock};
 use crate::converse::request::{ConverseRequest, OutputFormatStructure, Tool, ToolInputSchema};
 use crate::exception::Exception;
-use crate::invoke_model::base_name;
+use crate::model_id::base_name;
 
 /// Keywords that Claude's structured output rejects in a schema.
 const REJECTED_KEYWORDS: &[&str] = &["maxItems", "multipleOf"];

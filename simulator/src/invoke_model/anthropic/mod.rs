@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 
 use super::conversation::Conversation;
 use super::dialect::{Dialect, Said};
-use super::family::base_name;
 use super::input::Input;
 use crate::exception::Exception;
+use crate::model_id::base_name;
 use request::Request;
 
 /// Bedrock's own version, and the one that Anthropic's newest SDKs send.
